@@ -69,11 +69,31 @@ const relayMatrix = place => {
     node.style.cssText = `left:${laid.label + at * (laid.w + MATRIX_GAP)}px;width:${laid.w}px`
     return node
   })))
+  place.heads = headsOf(place)
   place.rows.forEach(row => row.node.remove())
   place.rows.clear()
   place.cards.clear()
   drawMatrix(place)
 }
+
+// The same cells as before, further on: only those that changed are made anew, and what plays goes on.
+const renewMatrix = place => {
+  const was = place.laid, laid = place.box.clientWidth ? layMatrix(place) : null
+  const same = was && laid && ["width", "across", "side", "row", "flows"].every(name => was[name] === laid[name])
+  if (!same || was.rows.length !== laid.rows.length || place.heads !== headsOf(place)) return relayMatrix(place)
+  place.laid = laid
+  for (const [at, row] of place.rows) {
+    for (const [column, cell] of row.cells) {
+      if (cell.mark === markOf(place, laid.rows[at].cells[column])) continue
+      dropCell(place)(cell)
+      cell.node.remove()
+      row.cells.delete(column)
+    }
+  }
+  drawMatrix(place)
+}
+const headsOf = ({ data }) => JSON.stringify([data.id, data.columns, data.columns.length ? data.rows.map(row => row.label) : []])
+const markOf = ({ data }, cell) => JSON.stringify([cell, cell?.id === data.chosen, data.blind])
 
 const drawMatrix = place => {
   const { laid, box, rows } = place
@@ -153,7 +173,7 @@ const makeCell = (place, data) => {
   words.append(el("span", "note quiet", [data.note, data.takes.length > MATRIX_TAKES ? `+${data.takes.length - MATRIX_TAKES} more` : ""].filter(Boolean).join(" · ")))
   words.onclick = () => place.tell("cell", data.id)
   node.append(frame, words)
-  return { node, tiles }
+  return { node, tiles, mark: markOf(place, data) }
 }
 
 // One take: what `playCard` and `restCard` of the wall play.
@@ -187,6 +207,7 @@ const makeTile = (place, take) => {
 }
 const fillTile = (tile, card) => {
   tile.data = card
+  if (card.preview && !tile.video && tile.node.matches(":hover")) playCard(tile)
   tile.state ??= card.state
   if (!card.poster || tile.poster) return
   const poster = el("img", "poster")
@@ -235,12 +256,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
   place.stopped?.abort()
   place.stopped = new AbortController()
   const { signal } = place.stopped
-  const mark = JSON.stringify([data.columns, data.rows, data.chosen, data.blind]), anew = place.mark !== mark
   if (place.at !== data.id) { place.wall.begin({ query: "", takes: [], next_cursor: null }, false); place.asked.clear() }
-  Object.assign(place, { data, at: data.id, mark, tell: setTriggerValue })
+  Object.assign(place, { data, at: data.id, tell: setTriggerValue })
   Object.assign(place.wall, { me: data.me })
   place.order = data.rows.flatMap(row => row.cells.flatMap(cell => cell?.takes.map(take => take.id).filter(Boolean) ?? []))
-  if (anew) relayMatrix(place)
+  renewMatrix(place)
   let asked = 0
   place.box.addEventListener("scroll", () => { asked ||= requestAnimationFrame(() => { asked = 0; drawMatrix(place) }) }, { signal, passive: true })
   const sized = new ResizeObserver(() => { if (place.box.clientWidth && place.box.clientWidth !== place.laid?.width) relayMatrix(place) })
