@@ -9,7 +9,7 @@ from benchmarks.common import show
 #: rows of the ledger or the audit: half an hour, half an hour, a quarter of one, a quarter of one).
 NAMES = (
     "starting", "webhooks", "latency", "fetching", "gallery", "catalogue", "estimates", "blocking", "workers",
-    "bucket", "export", "live", "wall", "planning", "tables", "judging",
+    "bucket", "export", "live", "wall", "planning", "tables", "judging", "experiment",
 )  # fmt: skip
 
 

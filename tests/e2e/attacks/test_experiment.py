@@ -36,12 +36,13 @@ WORKER_POINTS = [point.name for point in EXPERIMENT_POINTS if point.name.startsw
 def broken_experiments(installation: Installation) -> list[str]:
     """What experiments promise and this installation has broken by now, as sentences."""
     ledgers = ledgers_by_job(str(installation.settings["FAL_QUEUE_URL"]))
+    jobs = installation.rows("SELECT id FROM job")  # before their places, as takes go on being made
     trials = installation.rows("SELECT id, job_id, state FROM trial")
     of_job: dict[str, list[str]] = {}
     for trial in trials:
         of_job.setdefault(trial["job_id"], []).append(trial["id"])
     found = []
-    for job in installation.rows("SELECT id FROM job"):
+    for job in jobs:
         places, posts = of_job.get(job["id"], []), len(ledgers[job["id"]]["posts"])
         if len(places) != 1:
             found.append(f"one take a place: {job['id']} is of {len(places)} places")
