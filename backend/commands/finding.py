@@ -87,5 +87,7 @@ def _lines(file: Path, fields: tuple[str, ...]) -> Iterator[tuple[int, dict[str,
 
 
 def _is_left_out(line: dict[str, Any]) -> bool:
-    """In the tables that `export` writes: votes that don't count, places whose take isn't here."""
-    return line.get("counted") is False or ("trial" in line and line.get("status") != "completed")
+    """In tables that `export` writes: votes that don't count, takes that aren't here, or of a dropped cell."""
+    if line.get("counted") is False:
+        return True
+    return "trial" in line and (line.get("status") != "completed" or line.get("cell_dropped") is True)
