@@ -87,7 +87,7 @@ def _lines(file: Path, fields: tuple[str, ...]) -> Iterator[tuple[int, dict[str,
 
 
 def _is_left_out(line: dict[str, Any]) -> bool:
-    """In tables that `export` writes: votes that don't count, takes that aren't here, or of a dropped cell."""
+    """In tables that `export` writes: votes that don't count, takes not here, or of dropped cells."""
     if line.get("counted") is False:
         return True
     return "trial" in line and (line.get("status") != "completed" or line.get("cell_dropped") is True)
