@@ -21,14 +21,15 @@ class Piece(NamedTuple):
 def word_diff(old: str, new: str) -> tuple[Piece, ...]:
     """The pieces in their order: all but what is new are the old text, all but what is gone the new one.
 
-    Blanks between two changed words belong to the change: words are read, not letters.
+    Blanks between two changed words belong to the change: words are read, not letters. In a long text a match
+    never begins at its commonest words: with them 4,000 characters of braces took seconds.
     """
     return tuple(_pieces(_TOKEN.findall(old), _TOKEN.findall(new)))
 
 
 def _pieces(old: list[str], new: list[str]) -> Iterator[Piece]:
     gone = came = blanks = ""
-    for tag, begin, end, new_begin, new_end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+    for tag, begin, end, new_begin, new_end in SequenceMatcher(None, old, new).get_opcodes():
         before, after = "".join(old[begin:end]), "".join(new[new_begin:new_end])
         if tag == "equal" and before.isspace() and (gone or came):
             blanks = before
