@@ -6,7 +6,8 @@ import sys
 from benchmarks.common import show
 
 #: By name alone: "million", "finding", "spending" and "audit" (each fills databases with a million takes, or
-#: rows of the ledger or the audit: half an hour, half an hour, a quarter of one, a quarter of one).
+#: rows of the ledger or the audit: half an hour, half an hour, a quarter of one, a quarter of one), and
+#: "experiments" (worlds of votes by the thousand: half an hour of one core).
 NAMES = (
     "starting", "webhooks", "latency", "fetching", "gallery", "catalogue", "estimates", "blocking", "workers",
     "bucket", "export", "live", "wall", "planning", "tables", "judging", "experiment",

@@ -15,13 +15,13 @@ from backend.science.verdict import (
     look_votes,
     p_as_good,
 )
-from backend.science.wanted_next import wanted_pairs, wanted_purchase
+from backend.science.wanted_next import hopeful_cells, wanted_pairs, wanted_purchase
 from benchmarks.experiment_worlds import World
 
 #: Where nothing is found, a run ends.
 VOTES_MAX = 700
 #: Before more takes are bought, every take of who may be the best was voted on so often.
-SHOWN_BEFORE_BUYING, MAY_BE_BEST = 2, 0.04
+SHOWN_BEFORE_BUYING = 2
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def _buy(world: World, way: Way, posterior: Posterior) -> bool:
     ballots = posterior.ballots
     if way.wave == 0 or (p_as_good(posterior, DELTA) >= AS_GOOD_P).any():
         return False
-    hopeful = np.isin(ballots.cell_of, np.flatnonzero(posterior.p_best > MAY_BE_BEST))
+    hopeful = np.isin(ballots.cell_of, hopeful_cells(posterior))
     if ballots.votes_of_take[hopeful].min() < SHOWN_BEFORE_BUYING:
         return False
     purchase = wanted_purchase(posterior)

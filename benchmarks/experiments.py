@@ -41,7 +41,7 @@ SETTINGS: dict[str, tuple[Truth, int, int]] = {
     "4 prompts, takes twice as different": (one_better(4, take_sd=1.2), 4, 120),
     "8 prompts, 4 takes each": (one_better(8), 4, 240),
 }
-COVERED_RUNS, CLAIMS_RUNS = 150, 100
+COVERED_RUNS, CLAIMS_RUNS = 300, 100
 #: How waves go: so many takes of each prompt first; later ones as they are proposed.
 WAVES = {2: Way(5, None), 4: Way(4, None), 8: Way(2, None)}
 #: A full grid with random pairs: takes of each prompt, and numbers of votes that are tried.
@@ -86,8 +86,8 @@ def _pooled(seed: int) -> float:
 
 def _reused(seed: int) -> float:
     world = World(one_better(2, win_rate=0.5), seed)
-    controls.reuse_by_rating(world, 4, 12)
-    world.vote_at_random(80)
+    controls.reuse_by_rating(world, 8, 24)
+    world.vote_at_random(160)
     return covered(world)
 
 
