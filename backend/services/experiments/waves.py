@@ -5,6 +5,8 @@ may tick at once: a take, its place and what it counts for are one commit (`cap.
 """
 
 import logging
+from collections.abc import Sequence
+from datetime import timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
@@ -27,6 +29,9 @@ from backend.store.experiments.running import NextTrial
 
 log = logging.getLogger(__name__)
 
+#: An experiment with places that wait, of which no take was made for so long, stands still.
+STILL_AFTER = timedelta(minutes=30)
+
 
 def make_due_takes(deps: Deps) -> int:
     """Make the takes whose turn it is, of every experiment that goes on; returns how many.
@@ -39,6 +44,8 @@ def make_due_takes(deps: Deps) -> int:
         return 0
     with deps.store.read() as session:
         room = fair_share.unsent_room(session)
+        still = running.list_still(session, before=deps.clock.now() - STILL_AFTER)
+    _tell_still(deps, still)
     made = 0
     for number, experiment_id in enumerate(going):
         if deps.stopping.is_set() or made >= room:
@@ -46,6 +53,15 @@ def make_due_takes(deps: Deps) -> int:
         share = max(1, (room - made) // (len(going) - number))
         made += _make_safely(deps, experiment_id, share)
     return made
+
+
+def _tell_still(deps: Deps, still: Sequence[str]) -> None:
+    """Log which experiments wait for somebody to look into it: their takes are not sent, or don't end."""
+    told_at, told = deps.lately.get("still_experiments", (0.0, []))
+    now = deps.clock.monotonic()
+    if still and (list(still) != told or now - told_at > STILL_AFTER.total_seconds()):
+        deps.lately["still_experiments"] = now, list(still)
+        log.warning("experiments stand still", extra={"experiments": list(still)})
 
 
 def _make_safely(deps: Deps, experiment_id: str, share: int) -> int:

@@ -23,8 +23,9 @@ NO_EXPERIMENT = "There is no experiment with that id."
 GOING_STATES = (ExperimentState.CANARY, ExperimentState.RUNNING)
 #: Of every trial's job the idempotency key begins so.
 KEY_PREFIX = "trial:"
-#: Trials of no wave yet, and those that are made before a person says go on.
-NO_WAVE, CANARY_WAVE = 0, 1
+#: Trials of no wave yet; those that are made before a person says go on, and those of the wave after it. Each
+#: time that somebody resumes it another wave begins.
+NO_WAVE, CANARY_WAVE, FIRST_WAVE = 0, 1, 2
 _GOING = (
     columns(col(Experiment.id))
     .where(or_(*(col(Experiment.state) == state for state in GOING_STATES)))
@@ -57,6 +58,14 @@ def get(session: Session, experiment_id: str) -> Experiment:
 def query_going(store: Store) -> list[str]:
     """Ids of the experiments that takes are made for, whose turn was longest ago first. One statement."""
     return [row[0] for row in store.query(_GOING, {})]
+
+
+def list_still(session: Session, *, before: datetime) -> Sequence[str]:
+    """Experiments past their canary with places that wait, of which no take was made since that moment."""
+    waits = select(Trial.id).where(Trial.experiment_id == Experiment.id, Trial.state == TrialState.PLANNED)
+    last = func.coalesce(Experiment.looked_at, Experiment.started_at)
+    query = select(Experiment.id).where(Experiment.state == ExperimentState.RUNNING, last < before)
+    return session.exec(query.where(waits.exists()).order_by(col(Experiment.id))).all()
 
 
 def next_trials(session: Session, experiment_id: str, *, canary: bool, limit: int) -> Sequence[NextTrial]:
@@ -178,10 +187,11 @@ def put_in_wave(session: Session, trial_ids: Sequence[str], wave: int) -> None:
 def begin_wave(session: Session, experiment_id: str) -> None:
     """Every place that waits, or could not get a take so far, belongs to a new wave, and is tried."""
     waits = col(Trial.state).in_((TrialState.PLANNED, TrialState.BLOCKED))
+    wave = max(FIRST_WAVE, newest_wave(session, experiment_id) + 1)
     session.connection().execute(
         update(Trial)
         .where(col(Trial.experiment_id) == experiment_id, waits)
-        .values(state=TrialState.PLANNED, why=None, wave=newest_wave(session, experiment_id) + 1)
+        .values(state=TrialState.PLANNED, why=None, wave=wave)
     )
 
 

@@ -101,7 +101,7 @@ class Run:
     def until_home(self, number: int) -> None:
         """Wait until so many are stored, as long as ever more are."""
         while (home := self.count("stored")) < number:
-            eventually(lambda before=home: self.count("stored") > before)
+            eventually(lambda more=min(number, home + 20): self.count("stored") >= more)
 
     def kill_worker(self, at: str) -> None:
         """The worker is killed there, and started again."""

@@ -7,7 +7,7 @@ from sqlmodel import col, select
 
 from backend.domain.errors import InvalidRequest, NotAllowed, StateConflict
 from backend.domain.kinds import BudgetPeriod, BudgetScope
-from backend.models import Job
+from backend.models import FindingRow, Job
 from backend.services.access import Role, Viewer
 from backend.services.experiments import control, retry, waves
 from backend.services.experiments.running import fair_share
@@ -203,6 +203,33 @@ def test_it_pauses_when_surely_more_fail_than_may(world, failing, state):
         assert row.why.startswith("6 of the last 10 takes failed")
         control.resume(world.deps, LOCAL_VIEWER, experiment)
         assert ticks(world) == 1
+
+
+def test_a_verdict_that_is_in_pauses_it_until_a_person_resumes_it(world):
+    experiment = started(world, 8)
+    deps = world.deps
+    ticks(world)
+    found = {"finding": {"verdict": {"code": "as_good", "words": "B is as good as any (97 %)."}}}
+    row = FindingRow(
+        experiment_id=experiment, criterion_id="c", last_vote="", method="m", data=found, at=deps.clock.now()
+    )
+    with deps.store.begin() as session:
+        session.add(row)
+    assert ticks(world) == 0
+    now = experiment_of(world, experiment)
+    assert now.state == "paused"
+    assert now.why.startswith("What was asked is answered: B is as good as any (97 %). Nothing more is made")
+    control.resume(deps, LOCAL_VIEWER, experiment)
+    assert ticks(world) == 4
+
+
+def test_an_experiment_that_stands_still_is_told_to_operators_once(world, caplog):
+    experiment = started(world, 2, at_once=1)
+    ticks(world)
+    world.deps.clock.pass_s(2 * waves.STILL_AFTER.total_seconds())
+    ticks(world, 3)
+    told = [record for record in caplog.records if record.message == "experiments stand still"]
+    assert [record.experiments for record in told] == [[experiment]]
 
 
 def test_retry_makes_only_what_failed_again_and_never_what_is_held(world):

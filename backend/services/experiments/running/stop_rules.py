@@ -3,21 +3,41 @@
 from sqlmodel import Session
 
 from backend.models import Experiment
-from backend.store.experiments import outcomes, running
+from backend.store.experiments import findings, outcomes, plans, running
 
 #: More than this share of its takes may not fail, where its plan doesn't say.
 FAILED_SHARE = 0.25
 #: From this many ended takes on the share is judged: with fewer, its interval says nothing.
 JUDGED_FROM = 10
+#: Codes of a verdict that further takes would not change.
+ANSWERED = ("as_good", "better", "alike")
 
 
 def reason_to_stop(session: Session, experiment: Experiment) -> str | None:
     """Why nothing more should be made of it, in words; None: it may go on.
 
     Judged are the takes since it was last started, gone on with or resumed, so that a person who resumes it
-    is not stopped for what they have seen.
+    is not stopped for what they have seen. A verdict stops it until it was resumed once.
     """
     wave = running.newest_wave(session, experiment.id)
+    if wave <= running.FIRST_WAVE and (verdict := _verdict(session, experiment)):
+        return (
+            f"What was asked is answered: {verdict}. Nothing more is made, and what was sent comes home. "
+            "Close it, or resume to go on all the same."
+        )
+    return _failing(session, experiment, wave)
+
+
+def _verdict(session: Session, experiment: Experiment) -> str | None:
+    """The verdict that is in, in words: of all votes on its first question, as somebody has seen it."""
+    kept = plans.newest_findings(session, [experiment.id]).get(experiment.id)
+    if kept is None or findings.read_mark(session, experiment.id, kept.criterion_id)[0] != kept.last_vote:
+        return None
+    verdict = (kept.data.get("finding") or {}).get("verdict") or {}
+    return str(verdict["words"]).rstrip(".") if verdict.get("code") in ANSWERED else None
+
+
+def _failing(session: Session, experiment: Experiment, wave: int) -> str | None:
     failed, ended = outcomes.count_ended(session, experiment.id, wave=wave)
     share = failed_share(experiment)
     if ended < JUDGED_FROM or not failed or surely_failing(failed, ended) <= share:
