@@ -8,7 +8,7 @@ const SWIPE_PX = 45
 
 class Judge {
   constructor() {
-    Object.assign(this, { experiment: null, criterion: "", me: "", current: null, next: [], done: [], told: null, again: false, asking: false })
+    Object.assign(this, { experiment: null, criterion: "", me: "", current: null, next: [], done: [], skipped: [], told: null, again: false, asking: false })
     this.transport = new Transport({ leads: "first", nearFrames: 0.5, farS: 0.1, most: 0.05 })
     this.parts = buildJudge(this)
     this.root = this.parts.root
@@ -82,7 +82,7 @@ class Judge {
   take(items, unsent) {
     const known = new Set([this.current, ...this.next].filter(Boolean).map(one => one.pair))
     for (const { vote, undo } of [...unsent, ...this.outbox.list()]) if (!undo) known.add(vote.pair)
-    this.done.forEach(one => known.add(one.vote.pair))
+    for (const pair of [...this.done.map(one => one.vote.pair), ...this.skipped]) known.add(pair)
     for (const item of items) {
       if (known.has(item.pair)) continue
       this.next.push({ ...item, films: [item.left, item.right].filter(Boolean).map(makeFilm) })
@@ -157,6 +157,7 @@ class Judge {
     if (!current) return
     askWall(this.link("skip"), "POST", { pair: current.pair }).catch(() => {})
     current.films.forEach(dropFilm)
+    this.skipped.push(current.pair)
     this.say("Skipped")
     this.advance()
   }
