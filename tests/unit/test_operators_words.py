@@ -20,7 +20,7 @@ SETTINGS = sorted({name.upper() for name in Settings.model_fields if "_" in name
 NAMES = re.compile(rf"\b({'|'.join(SETTINGS)})\b|python -m|`(doctor|verify|make|backup)\b")
 #: Whose words operators alone read: answers of commands, what stops a start, parts of Operations.
 FOR_OPERATORS = (
-    "backend/cli.py", "backend/commands", "backend/bootstrap.py",
+    "backend/cli.py", "backend/commands", "backend/bootstrap.py", "backend/notebook.py",
     "backend/settings.py", "backend/team_settings.py", "backend/login_settings.py", "backend/secret_files.py",
     "backend/http/outbound_settings.py", "backend/domain/place.py", "backend/store/database/schema",
     "backend/store/database/connect_advice.py", "backend/media/storage/s3_sending.py",

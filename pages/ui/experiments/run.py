@@ -107,7 +107,7 @@ def _draw_progress(found: ExperimentView) -> None:
     total = max(1, sum(counts.values()))
     waves = {trial.wave for of in found.trials.values() for trial in of if trial.job_id}
     says = [words.takes_of(counts), f"spent {words.spent_of(row)}"]
-    says += [f"{counts['processing']:,} on their way"] if counts["processing"] else []
+    says += [f"{counts['processing']:,} in progress"] if counts["processing"] else []
     says += [f"wave {len(waves)}"] if len(waves) > 1 else []
     st.markdown(text.plain(" · ".join(says)))
     st.progress(counts["completed"] / total)

@@ -43,7 +43,7 @@ class Place:
         if usd is None and experiment.cap_micros is not None:
             raise PriceNotKnown
         if running.count_in_flight(session, experiment.id) >= experiment.at_once:
-            raise StaleState(f"the experiment {experiment.id} has as many takes on their way as it may")
+            raise StaleState(f"the experiment {experiment.id} has as many takes in progress as it may")
         if not running.note_made(session, trial.id, job_id=job.id, micros=micros, wave=self.wave):
             raise StaleState(f"the trial {trial.id} is no longer waiting for a take")
         self.filled_by = job.id

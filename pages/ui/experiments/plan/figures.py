@@ -28,7 +28,7 @@ def lines(deps: Deps, found: PlanFigures) -> list[tuple[str, str]]:
     if found.usual_s:
         said.append(("timelapse", f"The last take is usually home after {text.clock(found.usual_s)}."))
     elif found.usual_s is None:
-        said.append(("timelapse", "Nobody knows yet how long these takes last."))
+        said.append(("timelapse", "No timing yet for these takes."))
     if found.reused:
         one = found.reused == 1
         said.append(

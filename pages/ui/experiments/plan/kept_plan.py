@@ -58,7 +58,7 @@ def _facts(found: ExperimentView) -> list[FactRow]:
         ("Stored takes", "reused" if row.reuse else "not reused"),
         ("Spent", words.spent_of(row)),
         ("First takes", f"{row.plan.get('canary', row.canary)}"),
-        ("On their way at once", f"{row.at_once}"),
+        ("In progress at once", f"{row.at_once}"),
         ("Judges", "everybody" if row.open_to_team else "who is invited"),
         ("Person", row.owner),
     ]

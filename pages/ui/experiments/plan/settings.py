@@ -77,7 +77,7 @@ def draw_limits(form: PlanForm) -> PlanForm:
             help="They are made and shown before the rest; 0: all at once.",
         )  # fmt: skip
         at_once = right.number_input(
-            "On their way at once", 1, 100, key=_KEYS["at_once"], persist_state="session",
+            "In progress at once", 1, 100, key=_KEYS["at_once"], persist_state="session",
             help="The rest waits, so that others' takes don't.",
         )  # fmt: skip
         failed = left.number_input(
