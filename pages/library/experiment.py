@@ -10,6 +10,7 @@ from pages.ui.experiments import gallery_way, judge_step, listing, price, run, s
 from pages.ui.experiments.learning import learn
 from pages.ui.experiments.plan import editor, kept_plan
 from pages.ui.experiments.steps import Step
+from pages.ui.experiments.told import told
 
 gallery_way.leave_if_wanted()
 deps, viewer = context.deps(), context.viewer()
@@ -34,7 +35,7 @@ except NotFound as error:
     st.stop()
 row = found.experiment
 may_run = viewer.may(Do.EXPERIMENT) and viewer.may_change(row.owner)
-waits = steps.waiting_step(view.experiment_json(found))
+waits = steps.waiting_step(told(deps, viewer, found))
 step = steps.asked_step(waits)
 with st.container(horizontal=True, vertical_alignment="center", key="experiment-head"):
     st.markdown(f"### {text.plain(row.name)}", width="content")

@@ -6,6 +6,7 @@ from backend.domain.access.roles import Do
 from backend.services.experiments import view
 from pages.ui import context, rights
 from pages.ui.experiments import listing, steps
+from pages.ui.experiments.told import told
 
 deps, viewer = context.deps(), context.viewer()
 may_plan = viewer.may(Do.EXPERIMENT)
@@ -21,6 +22,6 @@ if may_plan:
 else:
     rights.draw_needed(viewer, Do.EXPERIMENT)
 st.caption(f":material/info: {listing.WHY_SEVERAL}.")
-listing.draw_list([view.experiment_json(one) for one in page.items])
+listing.draw_list([told(deps, viewer, one) for one in page.items])
 if page.next_cursor:
     st.page_link(steps.LIST, label="Older ones", query_params={"before": page.next_cursor})

@@ -249,6 +249,7 @@ def test_the_verdict_stands_in_words_first_and_leads_to_what_helps_next(
         vote(desk, one, rater, best)
     jobs = [str(trial.job_id) for trial in of(deps, one).trials[best]]
     flag(desk, jobs[0])
+    assert "Takes, not votes, are what is missing" in words(visit(LIST))
     app = visit(ONE, id=one, step="learn")
     assert "1 file was looked at; flagged\\: frozen s in 1" in words(app)
     (wall,) = shown(app.button(key=f"flagged-{best}").click().run(), "wall")
