@@ -85,6 +85,10 @@ def plan_extension(deps: Deps, viewer: Viewer, experiment_id: str, body: Mapping
     faults = unknown_names(given, EXTENSION_FIELDS)
     given = keepable(given, faults)
     values = _values(given, faults)
+    if given.get("axes") in (None, {}) and given.get("rows") is None:
+        if faults:
+            raise InvalidRequest(faults)
+        return Extension(values, (), None)
     plan = replace(parse_plan(row.plan), drop_refused=FieldReader(given, faults).flag("drop_refused"))
     axes, rows = _combinations(plan, [_read_axis(one) for one in kept], given, faults)
     rows = [one for one in rows if cell_key(one) not in keys]

@@ -39,6 +39,7 @@ SENT: dict[str, dict[str, Any]] = {
 #: The same by method.
 SENT_BY: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "/api/video/takes/<job_id>"): {"json": {"favourite": True}},
+    ("PATCH", "/api/experiments/<experiment_id>"): {"json": {"at_once": 3}},
     ("POST", "/api/experiments"): {
         "json": {"name": "Which red?", "base": BODY, "axes": {"prompt": ["A red dress", "A red coat"]}}
     },
@@ -58,7 +59,7 @@ class Walk:
     """One installation whose routes are all asked, by everybody."""
 
     def __init__(self, sidecar: SidecarClient) -> None:
-        self.sidecar, self.made, self.pair, self.vote_file = sidecar, 0, "", ""
+        self.sidecar, self.made, self.pair, self.cell, self.vote_file = sidecar, 0, "", "", ""
         tokens = sidecar.tokens
         tokens["ria"] = make_token(sidecar.deps, "ria", Role.REVIEWER)
         tokens["expired"], tokens["revoked"] = (
@@ -97,6 +98,7 @@ class Walk:
         (shown,) = pairs.next_pairs(deps, viewer, judged.id, number=1)
         self.pair, vote = shown.pair, "none"
         left, right = judged.cell_of
+        self.cell = judged.cell_of[left]
         self.vote_file = f"left,right,choice,rater\n{left},{right},left,zoe\n"
         if "<vote_id>" in rule:
             vote = votes.cast_vote(deps, viewer, judged.id, pair=shown.pair, choice="left").id
@@ -136,6 +138,8 @@ class Walk:
         path = self.about(rule, asker, whose)
         if (method, rule) == ("POST", "/api/experiments/<experiment_id>/votes"):
             sent["json"] = {"pair": self.pair, "choice": "left"}
+        elif rule.endswith("/<experiment_id>/cells"):
+            sent["json"] = {"takes": {self.cell: 1}}
         elif rule.endswith("/votes/import"):
             sent |= {"data": self.vote_file, "content_type": "text/csv"}
         return self.sidecar.call(token, method, path, **sent).status_code
