@@ -134,6 +134,9 @@ POINTS = (
 RUNNING, EXPERIMENTS = "backend.store.experiments.running", "backend.services.experiments"
 #: Where whoever makes the takes of an experiment is killed, or whoever is told what is to become of it.
 EXPERIMENT_POINTS = (
+    Point("plan: its rows are written", "sidecar", "backend.store.experiments.plans:insert_rows", "after",
+          lambda args, options: len(args[1]) > 1),
+    Point("plan: kept, not answered", "sidecar", f"{EXPERIMENTS}.create:create_experiment", "after"),
     Point("start: the canary is chosen, written", "sidecar", f"{RUNNING}:put_in_wave", "after"),
     Point("wave: its price counts, written", "worker", f"{RUNNING}:reserve", "after"),
     Point("wave: its place is filled, written", "worker", f"{RUNNING}:note_made", "after"),

@@ -4,24 +4,23 @@ And its controls: builds broken on purpose, which the same checks must catch.
 """
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 import pytest
 import requests
 
-from backend.store.experiments import running
 from simulator.app import Simulator
 from simulator.engine.signing import USER_ID
 from tests.e2e.checker import ledgers_by_job, never_lost, one_bill
 from tests.e2e.drill import Drill
 from tests.e2e.installation import Installation
 from tests.e2e.points import EXPERIMENT_POINTS, point_called
-from tests.services.experiments.building import TAKE_USD, planned
+from tests.services.experiments.building import TAKE_USD
 from tests.services.lifecycle.test_files import clip
 from tests.waiting import eventually
-from tests.world import World
+from tests.world import MODEL
 
 pytestmark = pytest.mark.drill
 
@@ -30,6 +29,7 @@ CELLS = 300
 FIRST_CAP = 60
 #: Of these prompts nothing comes, until the provider is asked again.
 FAILING = dict.fromkeys(range(10, 15), " [sim:error times=1]")
+PLAN_POINTS = [point.name for point in EXPERIMENT_POINTS if point.name.startswith("plan")]
 WORKER_POINTS = [point.name for point in EXPERIMENT_POINTS if point.name.startswith("wave")]
 
 
@@ -71,11 +71,14 @@ def small_files(fal: Simulator) -> None:
 class Run:
     """An experiment of a drill."""
 
-    def __init__(self, drill: Drill, cells: int, **plan: Any) -> None:
+    def __init__(self, drill: Drill, cells: int, *, killed_at: Sequence[str] = (), **plan: Any) -> None:
+        """Plan it. killed_at: where the sidecar is killed over that; it is asked again with the same key."""
         self.drill, self.installation = drill, drill.installation
-        self.installation.sign_in()
-        with self.installation.deps() as deps:
-            self.id = planned(World(deps, sim=None), cells, **{"owner": "drill", **plan})
+        base = {"model": MODEL, "prompt": "A dress, number {{ number }}", "params": {"duration": "5"}}
+        numbers = [f"{number}{FAILING.get(number, '')}" for number in range(cells)]
+        body = {"name": "Which dress?", "base": base, "axes": {"number": numbers}, "canary": 0, **plan}
+        answer = self.post("", killed_at, json=body, headers={"Idempotency-Key": "the only one"})
+        self.id = str(answer["id"])
 
     @property
     def row(self) -> dict[str, Any]:
@@ -86,22 +89,28 @@ class Run:
         sql = "SELECT COUNT(*) AS n FROM trial JOIN job ON job.id = trial.job_id WHERE job.state = ?"
         return int(self.installation.rows(sql, state)[0]["n"])
 
-    def ask(self, what: str, at: str | None = None) -> None:
-        """Ask the sidecar for this; at: it is killed there, started again, and asked once more."""
-        path = f"/api/experiments/{self.id}/{what}"
-        if at is not None:
-            self.drill.arm(point_called(at))
+    def post(self, path: str, killed_at: Sequence[str] = (), **sent: Any) -> Any:
+        """Ask the sidecar for this; it is killed over it at each of these points, and asked again."""
+        whole = f"/api/experiments{path}"
+        for point in killed_at:
+            self.drill.arm(point_called(point))
             with suppress(requests.ConnectionError):
-                self.installation.call("POST", path)
+                self.installation.call("POST", whole, **sent)
             assert self.drill.running["sidecar"].wait() == -signal.SIGKILL
             self.drill.start("sidecar")
-        answer = self.installation.call("POST", path)
-        assert answer.status_code == 202, answer.text
+        answer = self.installation.call("POST", whole, **sent)
+        assert answer.status_code in (201, 202), answer.text
+        return answer.json()
+
+    def ask(self, what: str, *killed_at: str) -> None:
+        """Have it started, paused …"""
+        self.post(f"/{self.id}/{what}", killed_at)
 
     def until_home(self, number: int) -> None:
         """Wait until so many are stored, as long as ever more are."""
         while (home := self.count("stored")) < number:
-            eventually(lambda more=min(number, home + 20): self.count("stored") >= more)
+            more = min(number, home + 20)
+            eventually(lambda: self.count("stored") >= more)  # noqa: B023  # called before the next turn
 
     def kill_worker(self, at: str) -> None:
         """The worker is killed there, and started again."""
@@ -117,7 +126,8 @@ def test_an_experiment_of_300_cells_is_made_once_under_its_cap_however_often_it_
     for name in ("sidecar", "worker"):
         drill.start(name)
     installation = drill.installation
-    run = Run(drill, CELLS, canary=2, at_once=40, cap_usd=FIRST_CAP * TAKE_USD, marks=FAILING)
+    run = Run(drill, CELLS, killed_at=PLAN_POINTS, canary=2, at_once=40, cap_usd=FIRST_CAP * TAKE_USD)
+    assert len(installation.rows("SELECT id FROM experiment")) == 1
     run.ask("start", "start: the canary is chosen, written")
     eventually(lambda: run.count("stored") == 2)
     run.ask("go-on", "resume: a wave is begun, written")
@@ -128,8 +138,8 @@ def test_an_experiment_of_300_cells_is_made_once_under_its_cap_however_often_it_
     eventually(lambda: run.row["state"] == "paused")
     assert broken_experiments(installation) == []
     eventually(lambda: run.count("failed") == len(FAILING))
-    with installation.deps() as deps, deps.store.begin() as session:
-        running.change(session, run.id, cap_micros=round(CELLS * TAKE_USD * 1e6))
+    raised = installation.call("PATCH", f"/api/experiments/{run.id}", json={"cap_usd": CELLS * TAKE_USD})
+    assert raised.status_code == 200, raised.text
     run.ask("retry", "retry: places are put in, written")
     run.ask("resume")
     for point in WORKER_POINTS[:3]:
@@ -152,7 +162,7 @@ def promises(broken: list[str]) -> set[str]:
 def test_the_checks_catch_a_build_that_fills_places_after_the_commit(make_installation, small_files):
     build = "fills_places_after_the_commit"
     drill = Drill.of_build(make_installation, build)
-    run = Run(drill, 1)
+    run = Run(drill, 2)
     drill.arm(point_called("wave: its price counts, written"))
     run.ask("start")
     assert drill.running["worker"].wait() == -signal.SIGKILL
