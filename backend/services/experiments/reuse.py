@@ -114,15 +114,14 @@ def stored_takes(
     found: dict[str, list[str]] = {}
     if not digests:
         return found
+    until = same_inputs.noted_until(session)  # first: what is written down meanwhile is then found twice
     for digest, take in reusable.noted_takes(session, digests, viewer.visible_names):
         found.setdefault(digest, []).append(take)
-    later = reusable.unnoted_takes(
-        session, set(models), viewer.visible_names, after=same_inputs.noted_until(session)
-    )
+    later = reusable.unnoted_takes(session, set(models), viewer.visible_names, after=until)
     contents = same_inputs.photo_contents(session, [same_inputs.photos_of(take) for take in later])
     for take in later:
         digest = same_inputs.digest_of(take, contents)
-        if digest in digests:
+        if digest in digests and take.id not in found.get(digest, ()):
             found.setdefault(digest, []).append(take.id)
     return found
 

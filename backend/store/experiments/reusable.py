@@ -13,6 +13,8 @@ from backend.store.database.rows import one_of
 
 #: Values that one statement names.
 CHUNK = 500
+#: Takes of the last minutes that are looked at one by one; more come only where no worker sweeps.
+UNNOTED_MAX = 20_000
 _MADE_OF = ("id", "provider", "model", "payload", "image", "image_field", "images")
 
 
@@ -37,7 +39,7 @@ def unnoted_takes(
     """What later takes of these models were made of, the oldest first: (id, provider, model, payload …)."""
     query = _whole(columns(*[col(getattr(Job, name)) for name in _MADE_OF]), owners)
     later = query.where(col(Job.id) > after, col(Job.model).in_(models))
-    return session.connection().execute(later.order_by(col(Job.id))).all()
+    return session.connection().execute(later.order_by(col(Job.id)).limit(UNNOTED_MAX)).all()
 
 
 def _whole(query: Select[Any], owners: Sequence[str] | None) -> Select[Any]:
