@@ -8,7 +8,8 @@ const SWIPE_PX = 45
 
 class Judge {
   constructor() {
-    Object.assign(this, { experiment: null, criterion: "", me: "", current: null, next: [], done: [], skipped: [], told: null, again: false, asking: false })
+    Object.assign(this, { experiment: null, criterion: "", me: "", told: null, again: false, asking: false })
+    Object.assign(this, { current: null, next: [], done: [], skipped: [] })
     this.transport = new Transport({ leads: "first", nearFrames: 0.5, farS: 0.1, most: 0.05 })
     this.parts = buildJudge(this)
     this.root = this.parts.root
@@ -66,7 +67,7 @@ class Judge {
     } catch (error) {
       if (gone()) return
       if (!this.current) this.noticeOf(error)
-      if (!error.status || error.status >= 500) this.lookAgain(3000)
+      if (!error.status || error.status >= 500 || PASSES.has(error.status)) this.lookAgain(3000)
     } finally {
       if (!gone()) this.asking = false
     }

@@ -49,6 +49,9 @@ Object.assign(Judge.prototype, {
   },
 
   noticeOf(error) {
+    if (error.status === 401) {
+      return this.notice("Your session has ended", "Sign in again in another tab; what you answered is kept, and this page goes on.")
+    }
     if (error.status === 403) return this.notice("You can't judge this", error.message)
     if (error.status === 404) return this.notice("There is nothing to judge here", "The link is wrong, or it is not yours to see. Ask whoever sent it.")
     this.notice("Dailies can't be reached just now", "What you answered is kept in this browser. This page goes on by itself.")
