@@ -10,9 +10,8 @@ from backend.science.ballots import Ballots
 from backend.science.one_core import one_core
 from backend.science.posterior import Posterior
 
-#: A cell gets further takes while it may be the best with this probability: from 4 % on, four prompts took a
-#: third more takes, and no fewer votes (docs/method.md).
-BUY_P = 0.12
+#: A cell gets further takes while it may be the best with this probability.
+BUY_P = 0.04
 #: One pair in so many is against whoever may still be the best, instead of the runner-up.
 EXPLORE_EVERY = 10
 #: How far above its mean a cell may still be, in standard deviations.
@@ -48,8 +47,7 @@ def wanted_purchase(posterior: Posterior) -> Purchase:
     apart = 1 / max(1, shown[first]) + 1 / max(1, shown[second])
     take_share = min(1.0, take * apart / variance)
     taste_share = min(1.0 - take_share, 2 * taste / posterior.raters / variance)
-    hopeful = hopeful_cells(posterior)
-    more = {ballots.cells[cell]: max(1, int(np.ceil(ballots.takes_of_cell[cell] / 2))) for cell in hopeful}
+    more = _takes_to_buy(posterior)
     if take_share > 0.5:
         kept = 1 / max(1, shown[first] + more.get(ballots.cells[first], 0))
         kept += 1 / max(1, shown[second] + more.get(ballots.cells[second], 0))
@@ -65,6 +63,16 @@ def hopeful_cells(posterior: Posterior) -> list[int]:
     """Whose further takes help: the two leaders, whose difference is asked for, and who may be the best."""
     likely = np.flatnonzero(posterior.p_best > BUY_P).tolist()
     return sorted({*_leaders(posterior), *likely})
+
+
+def _takes_to_buy(posterior: Posterior) -> dict[str, int]:
+    """Half again as many as the hopeful cell with the fewest has, at least one: for every hopeful cell that
+    has fewer than that. The variance is that of the one with few takes; who has many gets no more of them."""
+    ballots, hopeful = posterior.ballots, hopeful_cells(posterior)
+    have = ballots.takes_of_cell
+    least = min(int(have[cell]) for cell in hopeful)
+    wanted = least + max(1, (least + 1) // 2)
+    return {ballots.cells[cell]: wanted - int(have[cell]) for cell in hopeful if have[cell] < wanted}
 
 
 def _shrinks(variance_left: float) -> float:

@@ -122,6 +122,13 @@ def test_pairs_show_each_take_about_twice_first_and_then_the_best_two():
     assert later == wanted_pairs(seen, 40, seed=0)
 
 
+def test_takes_are_bought_for_who_has_few_of_them_and_not_for_who_has_many():
+    takes = {f"A{n}": "A" for n in range(12)} | {f"B{n}": "B" for n in range(2)}
+    votes = [(f"A{n % 12}", f"B{n % 2}", "left" if n % 3 else "right", f"r{n % 4}") for n in range(96)]
+    wanted = fit(votes, takes).next
+    assert (wanted.what, [(one.cell, one.n) for one in wanted.takes]) == ("takes", [("B", 1)])
+
+
 def test_equal_seeds_are_compared_first():
     takes = {f"{cell}{n}": cell for cell, n in product("AB", range(6))}
     seeds = [n for _ in "AB" for n in range(6)]
