@@ -39,7 +39,6 @@ def test_frames_have_what_exports_have_with_moments_in_utc(sidecar, voted, setti
 
 
 def test_a_finding_is_a_frame_of_cells_and_nothing_is_written(sidecar, voted, settings):
-    before = sidecar.deps.settings.data_dir / "dailies.db"
     tables = ("finding", "audit", "experiment_rater")
 
     def rows() -> list[int]:
@@ -53,7 +52,6 @@ def test_a_finding_is_a_frame_of_cells_and_nothing_is_written(sidecar, voted, se
     assert found.attrs["votes"] == 5
     notebook.takes(), notebook.experiments()
     assert rows() == was
-    assert before.exists()
 
 
 def test_where_there_is_no_database_none_is_made(tmp_path, monkeypatch, voted, settings):
