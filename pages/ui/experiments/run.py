@@ -84,15 +84,18 @@ def draw_run(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: bool
 def _draw_part(
     deps: Deps, viewer: Viewer, found: ExperimentView, draw: Callable[[ExperimentView], None]
 ) -> None:
-    """Drawn now, whenever its takes move on, and every few seconds while it goes on; the page, when its state
-    changes."""
+    """Drawn now, whenever its takes move on, and every few seconds while it goes on.
 
-    row = found.experiment
+    The page is drawn anew when its state changes, or another cell was chosen.
+    """
+
+    row, chosen = found.experiment, st.query_params.get(steps.CELL)
 
     def redraw() -> None:
         try:
             fresh = view.get_experiment(deps, viewer, row.id) if context.is_refreshing() else found
-            if (fresh.experiment.state, fresh.experiment.why) != (row.state, row.why):
+            is_other = st.query_params.get(steps.CELL) != chosen
+            if is_other or (fresh.experiment.state, fresh.experiment.why) != (row.state, row.why):
                 st.rerun()
             draw(fresh)
         except StoreUnavailable:  # the next look may find it again

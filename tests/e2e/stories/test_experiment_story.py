@@ -85,13 +85,16 @@ def test_a_data_person_plans_and_pays_a_creative_judges_on_a_phone_and_the_verdi
     told = Path(report.value.path()).read_text("utf-8")
     assert "Dress or coat?" in told
     assert "data:image/jpeg;base64," in told
-    with page.expect_download() as export:
-        page.get_by_role("button", name="Export").click()
-    assert Path(export.value.path()).read_bytes()[:4] == b"PAR1"
     page.get_by_test_id("steps").get_by_role("link", name=re.compile("Run")).click()
     page.get_by_role("button", name="Show the names").click()
     expect(page.get_by_test_id("cell")).to_have_count(2)
     expect(tiles).to_have_count(4)
     page.get_by_test_id("cell").first.locator(".tile").first.hover()
     expect(page.get_by_test_id("matrix").locator("video")).to_have_count(1)
+    page.get_by_test_id("cell").first.locator(".words").click()
+    expect(page.get_by_role("button", name=re.compile(r"^Make 1 take more"))).to_be_visible()
+    page.get_by_test_id("steps").get_by_role("link", name=re.compile("Learn")).click()
+    with page.expect_download() as export:
+        page.get_by_role("button", name="Export").click()
+    assert Path(export.value.path()).read_bytes()[:4] == b"PAR1"
     desk.close()

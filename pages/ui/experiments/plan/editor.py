@@ -107,9 +107,10 @@ def _draw_outcome(deps: Deps, viewer: Viewer, form: PlanForm, body: Mapping[str,
     try:
         priced = _priced(deps, viewer, {**body, "name": form.name or "A plan"})
     except InvalidRequest as error:
-        figures.draw_nothing_yet(is_empty=not form.axes and not form.rows)
+        untouched = bool(st.session_state.get(_UNTOUCHED))
+        figures.draw_nothing_yet(is_empty=untouched or not (form.axes or form.rows))
         _draw_button(body)
-        return {} if st.session_state.get(_UNTOUCHED) else {**unnamed, **error.fields}
+        return {} if untouched else {**unnamed, **error.fields}
     figures.draw_figures(deps, priced.figures)
     figures.draw_refused(priced.figures, key=settings.DROP_REFUSED)
     _draw_button(body)
