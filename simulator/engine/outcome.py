@@ -34,8 +34,15 @@ def video_path(config: SimulatorConfig, request_id: str) -> Path:
     return config.media_dir / f"{request_id}.mp4"
 
 
-def spec_for(request: Request, *, offer: Offer, config: SimulatorConfig) -> JSON:
+def names_video(wanted: Output) -> bool:
+    """Does this output link to the video that would be rendered?"""
+    return "{video}" in json.dumps(wanted.output)
+
+
+def spec_for(request: Request, *, offer: Offer, config: SimulatorConfig, seen: bool = True) -> JSON:
     """What to render for a request; its pictures are fetched and lie in the data folder afterwards.
+
+    seen: will anybody be given the link to it? Else it need not be rendered.
 
     Raises:
         BadInput: a picture can't be had or read, or isn't what the model takes.
@@ -56,6 +63,7 @@ def spec_for(request: Request, *, offer: Offer, config: SimulatorConfig) -> JSON
         photo_ratio=ratio or last_ratio,
     )
     return {
+        "seen": seen,
         "path": str(video_path(config, request.request_id)),
         "prompt": without_markers(str(request.input.get("prompt") or "")),
         "seed": request.seed,

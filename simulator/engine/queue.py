@@ -181,7 +181,9 @@ class RequestQueue(Loop):
         """Have it rendered, and when that is done and its time has come, hand it out."""
         painting = self._paintings.get(request.request_id)
         if painting is None:
-            spec = partial(outcome.spec_for, request, offer=self._offer, config=self._config)
+            wanted = self._ledger.find_output(str(request.input.get("prompt")))
+            seen = wanted is None or outcome.names_video(wanted)
+            spec = partial(outcome.spec_for, request, offer=self._offer, config=self._config, seen=seen)
             painting = self._paintings[request.request_id] = self._painter.paint(spec, self.wake_up)
         if not (finish and painting.done()):
             return

@@ -43,6 +43,8 @@ class Painter:
     def paint(self, spec: Callable[[], JSON], done: Callable[[], None]) -> "Future[JSON]":
         """Render in the background; the future holds {width, height, fps, duration, num_frames, file_size}.
 
+        Of what nobody will see (`seen` false) only the size is told, and nothing is rendered.
+
         `spec` is called in the background too. The future raises what it raises, or `CannotPaint`.
         `done` is called when the future is settled.
         """
@@ -67,6 +69,8 @@ class Painter:
             if self._closing:
                 raise CannotPaint("the simulator is closing")
             order = spec()
+            if not order.get("seen", True):
+                return {"width": order["width"], "height": order["height"], "file_size": 0}
             answer = self._in_this_process(order) if self._in_process else self._in_child(order)
         if "error" in answer:
             raise CannotPaint(answer["error"])
