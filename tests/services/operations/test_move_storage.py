@@ -30,7 +30,9 @@ from tests.proxy import Proxy
 from tests.waiting import PATIENCE_S, eventually
 
 ROOT = Path(__file__).parents[3]
-FILES = 90
+FILES = 40
+#: Between two files that another process takes in meanwhile: some come at every moment of the move.
+PAUSE_S = 0.01
 
 
 @pytest.fixture
@@ -111,7 +113,7 @@ def test_everything_comes_along_while_files_arrive_and_is_there_at_every_moment(
 
     def live() -> None:
         """Another process: it goes on taking in and showing files."""
-        for number in itertools.takewhile(lambda _: not stop.is_set(), itertools.count()):
+        for number in itertools.takewhile(lambda _: not stop.wait(PAUSE_S), itertools.count()):
             keys.append(put(other, f"late {number}".encode()))
             for key in (keys[0], keys[number % FILES], keys[-1]):
                 try:
@@ -139,7 +141,7 @@ def test_everything_comes_along_while_files_arrive_and_is_there_at_every_moment(
 
 def test_a_move_that_is_killed_in_the_middle_goes_on(made, here, there, monkeypatch):
     deps, other = made
-    keys = sorted(put(deps, f"film {number}".encode() * 1000) for number in range(2 * FILES))
+    keys = sorted(put(deps, f"film {number}".encode() * 1000) for number in range(180))
     command = [sys.executable, "-m", "backend", "move-storage", here, there]
     with closing(Proxy(bucket.server().port)) as line, monkeypatch.context() as change:
         change.setenv("AWS_ENDPOINT_URL", line.url)
