@@ -77,12 +77,13 @@ def plan_extension(deps: Deps, viewer: Viewer, experiment_id: str, body: Mapping
         StateConflict: it is closed.
         InvalidRequest: names everything at fault.
     """
+    given: dict[str, Any] = PastedText().clean(body)
+    if faults := unknown_names(given, EXTENSION_FIELDS):
+        raise InvalidRequest(faults)  # such a body is no change, whatever it is of
     with deps.store.read() as session:
         row = get_open(session, viewer, experiment_id)
         kept = plans.list_axes(session, experiment_id)
         keys = {cell.key for cell in plans.list_cells(session, [experiment_id])}
-    given: dict[str, Any] = PastedText().clean(body)
-    faults = unknown_names(given, EXTENSION_FIELDS)
     given = keepable(given, faults)
     values = _values(given, faults)
     if given.get("axes") in (None, {}) and given.get("rows") is None:

@@ -105,7 +105,8 @@ def _check_names(
         if not fits.get(axis.kind, True):
             faults |= unknown_names([axis.name], [*KNOWN_AXES, *variables], within=within)
         elif len(axis.levels) < 2 and not in_rows:
-            faults.setdefault(f"axes.{axis.name}", "has one value; an axis needs two, or belongs in the base")
+            many = "one value" if axis.levels else "no value"
+            faults.setdefault(f"axes.{axis.name}", f"has {many}; an axis needs two, or belongs in the base")
     named = {axis.name for axis in axes}
     for name in sorted(variables - named):
         faults.setdefault(where, f"names {{{{ {name} }}}}, and no axis says what it is")
