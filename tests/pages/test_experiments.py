@@ -268,6 +268,7 @@ def test_the_verdict_stands_in_words_first_and_leads_to_what_helps_next(
     html = report.write_report(deps, LOCAL_VIEWER, one).decode()
     assert "prefers-color-scheme: dark" in html
     assert "12 of raters who were left out by a person" in html
+    assert raters.is_sighted(deps, LOCAL_VIEWER, one)
     assert not app.download_button(key="experiment-report").click().run().exception
     assert not app.download_button(key="experiment-export").click().run().exception
 

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from backend.services.experiments.judging import raters
+from pages.ui import context
+from pages.ui.experiments import steps
 from pages.ui.takes import cards
 
 _WANTED = "experiment:gallery"
@@ -25,4 +28,8 @@ def leave_if_wanted() -> None:
     """At the top of a page: go to the gallery, if somebody has just asked for it."""
     cells = st.session_state.pop(_WANTED, None)
     if cells:
+        if experiment_id := st.query_params.get(steps.ID):
+            raters.note_sighted(
+                context.deps(), context.viewer(), experiment_id
+            )  # takes of one cell are named
         st.switch_page(cards.GALLERY, query_params={"cell": cells})

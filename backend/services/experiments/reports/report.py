@@ -17,13 +17,14 @@ from backend.models import Vote
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.experiments import findings, view
-from backend.services.experiments.judging import criteria
+from backend.services.experiments.judging import criteria, raters
 from backend.services.experiments.reports import level_figures
 from backend.services.experiments.view import ExperimentView
 from backend.services.gallery import takes as gallery
 from backend.services.gallery.figures import dollars
 from backend.services.gallery.pictures import poster_key
-from backend.store.experiments import raters, takes
+from backend.store.experiments import raters as rater_rows
+from backend.store.experiments import takes
 
 #: So many posters of a cell, and of all cells, so that the file can be sent by mail.
 POSTERS_OF_CELL, POSTERS_MAX = 4, 160
@@ -50,10 +51,13 @@ class LeftOut:
 def write_report(deps: Deps, viewer: Viewer, experiment_id: str, *, criterion: str | None = None) -> bytes:
     """The report as it is now, in UTF-8. criterion: of which question; None: the first.
 
+    It shows which take is of which cell: whoever has it no longer judges blind.
+
     Raises:
         NotAllowed, NotFound: the viewer may not see it. InvalidRequest: there is no such criterion.
     """
     seen = view.get_experiment(deps, viewer, experiment_id)
+    raters.note_sighted(deps, viewer, experiment_id)
     asked = criteria.list_criteria(deps, viewer, experiment_id)
     question = next((one for one in asked if one.id == criterion), asked[0])
     finding = findings.current_finding(deps, viewer, experiment_id, criterion)
@@ -124,7 +128,7 @@ def _left_out(deps: Deps, experiment_id: str, criterion_id: str) -> list[LeftOut
     """How many votes don't count, by why."""
     with deps.store.read() as session:
         votes: Sequence[Vote] = takes.list_votes(session, experiment_id, criterion_id)
-        known: Iterable[Any] = raters.list_raters(session, experiment_id)
+        known: Iterable[Any] = rater_rows.list_raters(session, experiment_id)
         excluded = {one.rater for one in known if one.excluded_at is not None}
     counted = Counter(why for vote in votes if (why := _why_not(vote, excluded)))
     return [LeftOut(counted[why], words) for why, words in _LEFT_OUT.items() if counted[why]]

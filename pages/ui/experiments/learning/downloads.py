@@ -40,6 +40,11 @@ def draw_downloads(deps: Deps, viewer: Viewer, found: ExperimentView, criterion:
             "Export", lambda: _file(deps, row.id, table, kind), f"{row.id}-{table}.{kind}",
             export.FORMATS[kind], key="experiment-export", icon=":material/download:", on_click="ignore",
         )  # fmt: skip
+    if row.state != "closed":
+        st.caption(
+            "They show which take is of which cell: whoever takes them along no longer judges blind, and "
+            "what they vote from then on is kept apart."
+        )
 
 
 def _file(deps: Deps, experiment_id: str, table: str, kind: str) -> bytes:
