@@ -15,7 +15,7 @@ class SimulatorConfig:
     data_dir: Path  #: ledger, media, uploads and the signing key; survives restarts
     public_url: str = ""  #: as clients reach it, without a slash at the end; empty: the bound address
     pace: float = 1.0  #: queue, run and retry times are multiplied by this; tests use 0.05
-    small: bool = False  #: videos of 1 s, 320 × 180 and 12 fps, made in this process: for tests
+    small: bool = False  #: videos of 1 s, 320 × 180 and 6 fps, made in this process: for tests
     seed: int | None = None  #: makes the seeds that the simulator chooses the same in every run
     at_once: int = 4  #: requests in progress at the same time; the others wait in the queue
     result_ttl_s: float = 3600.0  #: a request is forgotten (404) this long after it completed

@@ -21,7 +21,7 @@ LONGEST_S = 15.0
 #: Frames a second of every video; film's own rate.
 FPS = 24
 #: The small ones of tests need no smoothness.
-SMALL_FPS = 12
+SMALL_FPS = 6
 #: Long side and area of a video come from the resolution asked for; more would only cost time.
 AREAS = {"360p": 480 * 270, "480p": 640 * 360, "512p": 640 * 360, "540p": 640 * 360}
 AREA = 704 * 396

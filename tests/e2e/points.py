@@ -104,7 +104,7 @@ POINTS = (
     Point("fetch: claimed", "worker", f"{STEP}:fetch_files", "before"),
     Point("fetch: part made, no byte in it", "worker", WRITE, "before"),
     Point("fetch: in the middle", "worker", WRITE, "after",
-          lambda args, options: args[0].size_bytes > 8_000, marker="[sim:media-slow=40]"),
+          lambda args, options: args[0].size_bytes > 8_000, marker="[sim:media-slow=20]"),
     Point("fetch: all bytes there", "worker", f"{FETCH}.one_file:download_file", "after"),
     Point("fetch: judged", "worker", "backend.media.decode.inspect:inspect_file", "after"),
     Point("place: before fsync", "worker", PLACE, "before", named(".mp4")),

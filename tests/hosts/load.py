@@ -25,7 +25,7 @@ FOLLOW_S = 3.0
 ENDS = {"stored", "held", "failed", "cancelled"}
 #: What is in somebody's hands for a while when a fault comes: files that come slowly, answers that come
 #: late; and takes whose webhook never comes.
-MARKERS = ("[sim:media-slow=40]", "[sim:stall=1.5]", "[sim:media-slow=30]", "[sim:never]", "")
+MARKERS = ("[sim:media-slow=20]", "[sim:stall=1.5]", "[sim:media-slow=15]", "[sim:never]", "")
 
 
 @dataclass

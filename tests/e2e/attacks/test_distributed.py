@@ -37,8 +37,8 @@ def swept_by(installation: Installation, worker: Process) -> bool:
 def test_sweeps_and_a_fetch_move_over_when_their_worker_dies_or_freezes(make_installation, fal, how):
     installation: Installation = make_installation(FIRST_POLL_S=1)
     first = installation.up()
-    job = installation.ask("A slow way home [sim:media-slow=1]")
-    eventually(lambda: any(path.stat().st_size > 4000 for path in installation.parts()))
+    job = installation.ask("A slow way home [sim:media-slow=0.5]")
+    eventually(lambda: any(path.stat().st_size > 2000 for path in installation.parts()))
     eventually(lambda: swept_by(installation, first))
     second = installation.at_work()
     assert sweepers(installation) == {first.popen.pid}

@@ -23,9 +23,9 @@ def test_a_server_that_dies_under_load_costs_no_take_and_no_second_payment(
 ):
     installation: Installation = make_installation(DATABASE_URL=server.fresh(), FIRST_POLL_S=2)
     sidecar, worker = installation.sidecar(), installation.worker()
-    fetching = installation.ask("In the middle of its way home [sim:media-slow=3]")
+    fetching = installation.ask("In the middle of its way home [sim:media-slow=1.5]")
     jobs = [fetching, *(installation.ask(f"Before the server died {number}") for number in range(6))]
-    eventually(lambda: any(path.stat().st_size > 2000 for path in installation.parts()), process=worker)
+    eventually(lambda: any(path.stat().st_size > 1000 for path in installation.parts()), process=worker)
 
     server.stop(how)
     hurry(fal, fetching)

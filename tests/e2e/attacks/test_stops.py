@@ -36,8 +36,8 @@ def hurry(fal: Simulator, job_id: str) -> None:
 def test_a_worker_told_to_stop_in_a_download_hands_it_over_and_the_next_one_goes_on(make_installation, fal):
     installation: Installation = make_installation()
     worker = installation.up()
-    job = installation.ask("A slow way home [sim:media-slow=4]")
-    eventually(lambda: any(path.stat().st_size > 4000 for path in installation.parts()))
+    job = installation.ask("A slow way home [sim:media-slow=2]")
+    eventually(lambda: any(path.stat().st_size > 2000 for path in installation.parts()))
     assert worker.stop() == 0
     assert installation.rows("SELECT 1 FROM job WHERE claimed_by IS NOT NULL") == []
     assert installation.take(job)["state"] == "rendered"
