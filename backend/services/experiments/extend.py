@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from backend.domain.errors import InvalidRequest
+from backend.domain.errors import InvalidRequest, NotFound
 from backend.domain.experiments.axes import AS_IN_BASE, Axis, Level, read_axes, read_rows
 from backend.domain.experiments.fields import FieldReader
 from backend.domain.experiments.words import AxisKind, DesignKind
@@ -78,10 +78,14 @@ def plan_extension(deps: Deps, viewer: Viewer, experiment_id: str, body: Mapping
         InvalidRequest: names everything at fault.
     """
     given: dict[str, Any] = PastedText().clean(body)
-    if faults := unknown_names(given, EXTENSION_FIELDS):
-        raise InvalidRequest(faults)  # such a body is no change, whatever it is of
+    faults = unknown_names(given, EXTENSION_FIELDS)
     with deps.store.read() as session:
-        row = get_open(session, viewer, experiment_id)
+        try:
+            row = get_open(session, viewer, experiment_id)
+        except NotFound as error:
+            if faults:  # such a body is no change, whatever it is of
+                raise InvalidRequest(faults) from error
+            raise
         kept = plans.list_axes(session, experiment_id)
         keys = {cell.key for cell in plans.list_cells(session, [experiment_id])}
     given = keepable(given, faults)
