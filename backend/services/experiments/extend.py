@@ -80,12 +80,7 @@ def plan_extension(deps: Deps, viewer: Viewer, experiment_id: str, body: Mapping
     given: dict[str, Any] = PastedText().clean(body)
     faults = unknown_names(given, EXTENSION_FIELDS)
     with deps.store.read() as session:
-        try:
-            row = get_open(session, viewer, experiment_id)
-        except NotFound as error:
-            if faults:  # such a body is no change, whatever it is of
-                raise InvalidRequest(faults) from error
-            raise
+        row = _get(session, viewer, experiment_id, faults)
         kept = plans.list_axes(session, experiment_id)
         keys = {cell.key for cell in plans.list_cells(session, [experiment_id])}
     given = keepable(given, faults)
@@ -142,6 +137,16 @@ def extend_experiment(deps: Deps, viewer: Viewer, experiment_id: str, body: Mapp
             object_id=experiment_id, changed=told or dict.fromkeys(changed, (None, None)),
         )  # fmt: skip
         return running.get(session, experiment_id)
+
+
+def _get(session: Session, viewer: Viewer, experiment_id: str, faults: dict[str, str]) -> Experiment:
+    """As `get_open`; but a body with unknown names is no change, whatever it is of (InvalidRequest)."""
+    try:
+        return get_open(session, viewer, experiment_id)
+    except NotFound as error:
+        if faults:
+            raise InvalidRequest(faults) from error
+        raise
 
 
 def _values(given: Mapping[str, Any], faults: dict[str, str]) -> dict[str, Any]:
