@@ -98,6 +98,8 @@ def read_ballots(votes: Sequence[Vote], takes: Mapping[str, str]) -> Ballots:
     Raises:
         BallotError: says which vote is wrong, and why.
     """
+    if short := [number for number, vote in enumerate(votes, 1) if len(vote) != 4]:
+        raise BallotError(f"vote {short[0]} must have four parts: left take, right take, choice, rater")
     take_number = {take: number for number, take in enumerate(takes)}
     cell_number = {cell: number for number, cell in enumerate(dict.fromkeys(takes.values()))}
     rater_number = {rater: number for number, rater in enumerate(sorted({vote[3] for vote in votes}))}

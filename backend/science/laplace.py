@@ -24,6 +24,9 @@ TOLERANCE = 1e-4
 STEPS_MAX = 60
 #: The width of a tie to begin with, and the least one where there are ties.
 KAPPA_START, KAPPA_LEAST_START, KAPPA_MIN = 0.3, 0.01, 1e-6
+#: Where every vote is a tie, so much of a decided vote is thought of beside them: kappa would have no maximum,
+#: and the fewest ties would say for sure that all are alike.
+DECIDED_BESIDE_TIES = 0.5
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,7 @@ class Search:
 
     def __init__(self, rows: Rows, prior: Prior) -> None:
         self._rows, self._prior = rows, prior
+        self._beside = DECIDED_BESIDE_TIES if rows.ties and rows.ties == len(rows) else 0.0
 
     def _terms(self, weights: Weights, kappa: float) -> tuple[Floats, Floats]:
         """The argument of each vote's F, and of a tie's second one (of a decided vote: unused)."""
@@ -154,6 +158,7 @@ class Search:
         if self._rows.ties:
             likelihood += float(_log_sigmoid(second[self._rows.tie]).sum())
             likelihood += self._rows.ties * float(np.log(-np.expm1(-2 * kappa)))
+            likelihood -= self._beside * float(np.logaddexp(0.0, kappa))
         return 0.5 * weights.along(self._prior.times(weights)) - likelihood
 
     def _bends(self, weights: Weights, kappa: float) -> tuple[Floats, Floats, Floats, Floats]:
@@ -187,8 +192,10 @@ class Search:
             return step, 0.0, slope.along(step)
         per_kappa = Weights(main[:, 1], tastes[:, :, 1])
         grown = np.expm1(2 * kappa)
-        by_kappa = float(slope_kappa.sum()) + self._rows.ties * 2 / grown
+        undecided = 1 / (1 + np.exp(-kappa))
+        by_kappa = float(slope_kappa.sum()) + self._rows.ties * 2 / grown - self._beside * undecided
         bend_kappa = float(bend.sum()) + self._rows.ties * 4 * (grown + 1) / grown**2
+        bend_kappa += self._beside * undecided * (1 - undecided)
         kappa_step = (by_kappa - across.along(step)) / (bend_kappa - across.along(per_kappa))
         step = step.moved(per_kappa, -kappa_step)
         return step, kappa_step, slope.along(step) + by_kappa * kappa_step

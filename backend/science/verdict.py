@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.science.ballots import Ballots, Floats, Ints
+from backend.science.ballots import TIE, Ballots, Floats, Ints
 from backend.science.laplace import sigmoid
 from backend.science.posterior import Posterior
 from backend.science.power import as_odds
@@ -144,6 +144,8 @@ def say_verdict(posterior: Posterior, judged: Judged, purchase: Purchase, names:
         sure = int(100 * judged.as_good_p[best])
         words = f"{names[best]} is as good as any ({sure} %).{_say_beaten(judged, best, names)}"
         return Verdict(words, "as_good", cells[best])
+    if (ballots.choice == TIE).all():
+        return Verdict("Too early to tell: every vote is a tie, and nobody leads.", "too_early", None)
     if purchase.what == "takes" and len(ballots) >= VOTES_A_TAKE * len(ballots.takes):
         return Verdict("Takes, not votes, are what is missing.", "takes_missing", cells[lead])
     return Verdict(f"Too early to tell; {names[lead]} leads so far.", "too_early", cells[lead])

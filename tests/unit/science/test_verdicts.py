@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from backend.science.ballots import read_ballots
+from backend.science.ballots import BallotError, read_ballots
 from backend.science.finding import Finding, fit
 from backend.science.wanted_next import wanted_pairs
 from tests.unit.science.worlds import World, one_better
@@ -57,6 +57,27 @@ def test_all_ties_are_alike_or_nothing_and_never_a_winner():
     assert found.pairs[0].better is None
     assert pair(found, "c0", "c1")[0] == pytest.approx(0.5, abs=0.02)
     assert found.verdict.code in ("alike", "too_early", "takes_missing")
+
+
+@pytest.mark.parametrize(("votes", "wide"), [(4, 0.15), (60, 0.02)])
+def test_nothing_but_ties_names_no_leader_and_leaves_an_interval_that_few_votes_leave_wide(votes, wide):
+    ballots = [(f"t{2 * n % 8}", f"t{(2 * n + 1) % 8}", "tie", f"r{n % 3}") for n in range(votes)]
+    found = fit(ballots, {f"t{n}": f"c{n % 2}" for n in range(8)})
+    rate, low, high = pair(found, "c0", "c1")
+    assert rate == pytest.approx(0.5, abs=0.01)
+    assert low < 0.5 - wide < 0.5 + wide < high
+    assert (found.verdict.code, found.verdict.leader) == ("too_early", None)
+
+
+def test_while_takes_have_no_vote_no_others_are_bought():
+    takes = {f"t{n}": f"c{n % 2}" for n in range(8)}
+    assert fit([], takes).next.what == fit([("t0", "t1", "left", "r")], takes).next.what == "votes"
+
+
+@pytest.mark.parametrize("vote", [("a", "b", "left"), ("a", "b", "left", "r", "now"), ()])
+def test_a_vote_of_other_than_four_parts_is_named(vote):
+    with pytest.raises(BallotError, match="vote 2 must have four parts"):
+        fit([("a", "b", "left", "r"), vote], {"a": "A", "b": "B"})
 
 
 def test_cells_that_never_met_are_said_to_and_nothing_is_claimed_of_them():
