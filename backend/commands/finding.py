@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from backend.domain.errors import SettingsError
+from backend.domain.experiments.axes import label_of
 from backend.domain.shape import load_json
 
 VOTE_FIELDS, TAKE_FIELDS = ("left", "right", "choice", "rater"), ("take", "cell")
@@ -56,8 +57,9 @@ def _read_takes(file: Path) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
             )
         if own is None:
             continue
-        if not isinstance(own, dict) or not all(isinstance(one, str) for one in own.values()):
-            raise SettingsError(f"{file}, line {number}: levels must be an object of texts, axis by axis.")
+        if not isinstance(own, dict) or any(isinstance(one, dict | list) for one in own.values()):
+            raise SettingsError(f"{file}, line {number}: levels must be an object of values, axis by axis.")
+        own = {axis: label_of(level) for axis, level in own.items()}
         if levels.setdefault(cell, own) != own:
             raise SettingsError(f"{file}, line {number}: the cell {cell!r} had other levels before.")
     return cells, levels

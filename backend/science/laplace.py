@@ -24,8 +24,8 @@ TOLERANCE = 1e-4
 STEPS_MAX = 60
 #: The width of a tie to begin with, and the least one where there are ties.
 KAPPA_START, KAPPA_LEAST_START, KAPPA_MIN = 0.3, 0.01, 1e-6
-#: Where every vote is a tie, so much of a decided vote is thought of beside them: kappa would have no maximum,
-#: and the fewest ties would say for sure that all are alike.
+#: Where every vote is a tie, so much of a decided vote is thought of beside them: kappa would have no
+#: maximum, and the fewest ties would say for sure that all are alike.
 DECIDED_BESIDE_TIES = 0.5
 
 

@@ -23,7 +23,7 @@ from backend.store.money.ledger import MICROS_PER_USD
 PAGE_SIZE, PAGE_SIZE_MAX = 50, 200
 #: What a trial counts as; those that another one stands for, or that were dropped, count as nothing.
 COUNTED = ("completed", "processing", "failed", "held", "cancelled", "planned")
-TOO_EARLY = {"words": "too early", "code": "too_early", "leader": None}
+TOO_EARLY = {"words": "Too early: nobody has voted yet.", "code": "too_early", "leader": None}
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,12 @@ def test_the_command_prints_what_the_library_finds_without_a_database(tmp_path, 
     assert "4 takes, 40 votes" in told
 
 
+def test_levels_may_be_numbers(tmp_path):
+    takes = lines({**A, "levels": {"seconds": 5.0}}, {"take": "b", "cell": "B", "levels": {"seconds": 8}})
+    effects = json.loads(asked(tmp_path, lines(VOTE), takes, "--json").stdout)["effects"]
+    assert [(one["axis"], one["level"]) for one in effects] == [("seconds", "5"), ("seconds", "8")]
+
+
 def test_lines_that_came_twice_count_and_are_told(tmp_path):
     answer = asked(tmp_path, vote_lines(VOTES[:3] + VOTES[:3]), take_lines(), "--json")
     assert "3 votes are the same as one before them" in answer.stderr
@@ -73,7 +79,8 @@ VOTE = {"left": "a", "right": "b", "choice": "left", "rater": "r"}
             lines({**A, "levels": {"x": "1"}}, {"take": "b", "cell": "A", "levels": {"x": "2"}}),
             "line 2: the cell 'A' had other levels before",
         ),
-        (lines(VOTE), lines({**A, "levels": ["x"]}), "levels must be an object of texts"),
+        (lines(VOTE), lines({**A, "levels": ["x"]}), "levels must be an object of values"),
+        (lines(VOTE), lines({**A, "levels": {"x": [1]}}), "levels must be an object of values"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_named_with_its_line(tmp_path, votes, takes, says):
