@@ -1,6 +1,7 @@
 """Experiments on the pages: list, editor of a plan, price, what is done while it runs, verdict."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import cycle
 from typing import Any
 
@@ -15,6 +16,7 @@ from backend.services.experiments.judging import criteria, raters
 from backend.services.experiments.reports import report
 from backend.services.experiments.view import ExperimentView
 from backend.services.gallery import takes as gallery
+from pages.ui import context
 from pages.ui.experiments import listing
 from tests.pages.conftest import Desk, link, shown, words
 from tests.services.experiments.building import PROMPTS, make_experiment, ticks
@@ -201,6 +203,18 @@ def test_the_matrix_warns_whoever_may_judge_before_it_names_cells(
     assert of(deps, one).experiment.state == ExperimentState.CLOSED
 
 
+def test_a_matrix_that_somebody_watches_asks_before_it_names_the_takes_that_come_home(
+    visit: Visit, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = running(desk)
+    app = visit(ONE, id=one, step="run")
+    assert len(shown(app, "matrix")) == 1
+    monkeypatch.setattr(context, "is_refreshing", cache(lambda: bool(come_home(desk, one))))
+    app.run()
+    assert shown(app, "matrix") == []
+    assert app.button(key="show-names")
+
+
 def test_a_cell_grows_is_dropped_and_leads_to_its_takes_in_the_gallery(
     visit: Visit, desk: Desk, deps: Deps
 ) -> None:
@@ -258,16 +272,20 @@ def test_the_verdict_stands_in_words_first_and_leads_to_what_helps_next(
     assert "Takes, not votes, are what is missing" in words(app)
     assert "1 of 3 judged takes won more of their pairs than they lost\\: \\$2\\.80" in words(app)
     assert app.button(key="buy-takes").label == "Buy 2 takes for \\$1\\.40"
+    control.pause(deps, LOCAL_VIEWER, one)
     app.button(key="buy-takes").click().run()
     assert of(deps, one).counts["planned"] == 2
+    assert "2 takes more are made once it is resumed" in [toast.value for toast in app.toast][0]
     app.button(key="exclude-bea").click().run()
 
     assert "bea" in words(app)
     known = {rater.rater: rater for rater in raters.list_raters(deps, LOCAL_VIEWER, one)}
     assert known["bea"].excluded_at is not None
+    app.button(key="exclude-carl").click().run()
+    assert "No take was judged yet" in words(app), "whose votes are left out has judged nothing"
     html = report.write_report(deps, LOCAL_VIEWER, one).decode()
     assert "prefers-color-scheme: dark" in html
-    assert "12 of raters who were left out by a person" in html
+    assert "24 of raters who were left out by a person" in html
     assert raters.is_sighted(deps, LOCAL_VIEWER, one)
     assert not app.download_button(key="experiment-report").click().run().exception
     assert not app.download_button(key="experiment-export").click().run().exception

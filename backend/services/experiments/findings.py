@@ -94,9 +94,9 @@ def _ask(session: Session, experiment: Experiment, criterion: str | None) -> _As
 
 def _criterion_of(session: Session, experiment: Experiment, wanted: str | None) -> str:
     known = [one.id for one in findings.list_pair_criteria(session, experiment.id)]
-    if wanted is None:
+    if wanted is None or wanted == experiment.id:
         return known[0] if known else experiment.id
-    if wanted not in (*known, experiment.id):
+    if wanted not in known:
         raise InvalidRequest({"criterion": "is none that is asked of pairs in this experiment"})
     return wanted
 

@@ -5,7 +5,6 @@ may tick at once: a take, its place and what it counts for are one commit (`cap.
 """
 
 import logging
-from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -44,19 +43,20 @@ def make_due_takes(deps: Deps) -> int:
         return 0
     with deps.store.read() as session:
         room = fair_share.unsent_room(session)
-        still = running.list_still(session, before=deps.clock.now() - STILL_AFTER)
-    _tell_still(deps, still)
     made = 0
     for number, experiment_id in enumerate(going):
         if deps.stopping.is_set() or made >= room:
             break
         share = max(1, (room - made) // (len(going) - number))
         made += _make_safely(deps, experiment_id, share)
+    _tell_still(deps)
     return made
 
 
-def _tell_still(deps: Deps, still: Sequence[str]) -> None:
+def _tell_still(deps: Deps) -> None:
     """Log which experiments wait for somebody to look into it: their takes are not sent, or don't end."""
+    with deps.store.read() as session:  # last: one that was resumed after a long pause has moved by now
+        still = running.list_still(session, before=deps.clock.now() - STILL_AFTER)
     told_at, told = deps.lately.get("still_experiments", (0.0, []))
     now = deps.clock.monotonic()
     if still and (list(still) != told or now - told_at > STILL_AFTER.total_seconds()):
@@ -80,7 +80,8 @@ def _make_wave(deps: Deps, experiment_id: str, share: int) -> int:
     with deps.store.read() as session:
         experiment = running.get(session, experiment_id)
         trials = _whose_turn(session, experiment, share)
-        why = stop_rules.reason_to_stop(session, experiment) if trials else None
+        is_canary = experiment.state == ExperimentState.CANARY  # a person looks at all of it anyway
+        why = stop_rules.reason_to_stop(session, experiment) if trials and not is_canary else None
         owner = owner_viewer(deps, session, experiment.owner) if trials else None
         wave = running.newest_wave(session, experiment_id) if trials else 0
     if not trials:

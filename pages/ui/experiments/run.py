@@ -69,6 +69,8 @@ def draw_run(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: bool
     across = _pick_columns(found) if named else None
 
     def part(fresh: ExperimentView) -> None:
+        if named and not _names_are_shown(deps, viewer, fresh):  # so few takes were here that none was told
+            st.rerun()
         _draw_progress(fresh)
         if named:
             data = matrix.matrix_data(fresh, across=across)

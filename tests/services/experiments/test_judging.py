@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from backend.models import Criterion
+from backend.services.experiments import findings
 from backend.services.experiments.judging import raters, votes
-from backend.services.experiments.judging.criteria import add_criterion
+from backend.services.experiments.judging.criteria import add_criterion, list_criteria
 from backend.services.experiments.judging.scores import list_scores
 from backend.services.library import bulk
 from backend.services.library.changes import BulkChanges
@@ -214,6 +216,20 @@ def test_votes_of_who_saw_the_names_or_is_left_out_are_kept_apart(jury):
     assert len(jury.ballots()) == 2
     shown = {one.rater: (one.votes, one.sighted_at is not None) for one in raters.list_raters(deps, ANA, id)}
     assert shown == {"ana": (2, True), "eve": (1, False)}
+
+
+def test_by_the_experiments_own_id_its_first_question_is_asked_and_no_vote_on_it_is_lost(sidecar):
+    deps = sidecar.deps
+    jury = Jury(sidecar)
+    asked = Criterion(id=deps.clock.new_id(), experiment_id=jury.judged.id, question="Which?", kind="pair")
+    with deps.store.begin() as session:
+        session.add(asked)
+    assert jury.vote("eve", jury.pairs("eve", 1)[0]["pair"]).status_code == 201
+    (again,) = jury.pairs("ana", 1, f"&criterion={jury.judged.id}")
+    assert jury.vote("ana", again["pair"]).status_code == 201
+    for named in (None, asked.id, jury.judged.id):
+        assert findings.current_finding(deps, ANA, jury.judged.id, named)["votes"] == 2
+    assert [one.id for one in list_criteria(deps, ANA, jury.judged.id)] == [asked.id]
 
 
 def bring(jury: Jury, content: str | bytes, who: str = "ana") -> Any:

@@ -223,9 +223,34 @@ def test_a_verdict_that_is_in_pauses_it_until_a_person_resumes_it(world):
     assert ticks(world) == 4
 
 
-def test_an_experiment_that_stands_still_is_told_to_operators_once(world, caplog):
-    experiment = started(world, 2, at_once=1)
+@pytest.mark.parametrize("verdict", ["", "as_good"])
+def test_what_becomes_of_the_first_takes_does_not_stop_them_a_person_looks_at_all(world, verdict):
+    experiment = started(world, 14, canary=12, at_once=11)
+    ticks(world, 3)
+    for take in takes_of(world, experiment):
+        end(world, take, "stored" if verdict else "failed")
+    found = {"finding": {"verdict": {"code": verdict, "words": "B is as good as any (97 %)."}}}
+    row = FindingRow(
+        experiment_id=experiment, criterion_id="c", last_vote="", method="m", data=found,
+        at=world.deps.clock.now(),
+    )  # fmt: skip
+    with world.deps.store.begin() as session:
+        session.add(row)
+    control.pause(world.deps, LOCAL_VIEWER, experiment)
+    control.resume(world.deps, LOCAL_VIEWER, experiment)
     ticks(world)
+    assert (experiment_of(world, experiment).state, len(takes_of(world, experiment))) == ("canary", 12)
+
+
+def test_an_experiment_that_stands_still_is_told_to_operators_once(world, caplog):
+    experiment = started(world, 3, at_once=1)
+    ticks(world)
+    control.pause(world.deps, LOCAL_VIEWER, experiment)
+    end(world, takes_of(world, experiment)[0], "stored")
+    world.deps.clock.pass_s(2 * waves.STILL_AFTER.total_seconds())
+    control.resume(world.deps, LOCAL_VIEWER, experiment)
+    assert ticks(world) == 1
+    assert not [record for record in caplog.records if record.message == "experiments stand still"]
     world.deps.clock.pass_s(2 * waves.STILL_AFTER.total_seconds())
     ticks(world, 3)
     told = [record for record in caplog.records if record.message == "experiments stand still"]

@@ -33,7 +33,7 @@ def first_criterion(experiment: Experiment) -> Criterion:
 
 
 def find_criterion(session: Session, experiment: Experiment, wanted: str | None = None) -> Criterion:
-    """The one that is wanted; without a wish the first question about pairs.
+    """The one that is wanted; without a wish, or by the experiment's own id, the first question about pairs.
 
     Raises:
         InvalidRequest: names `criterion`; there is none with that id here.
@@ -41,8 +41,7 @@ def find_criterion(session: Session, experiment: Experiment, wanted: str | None 
     known = raters.list_criteria(session, experiment.id)
     if wanted is None or wanted == experiment.id:
         own = next((one for one in known if one.experiment_id == experiment.id and one.kind == PAIR), None)
-        first = first_criterion(experiment)
-        return (own if wanted is None else next((one for one in known if one.id == wanted), None)) or first
+        return own or first_criterion(experiment)
     found = next((one for one in known if one.id == wanted), None)
     if found is None:
         raise InvalidRequest({"criterion": "is none that is asked in this experiment"})

@@ -14,7 +14,7 @@ from backend.domain.states import ENDED_STATES, JobState
 from backend.models import Vote
 from backend.services.deps import Deps
 from backend.services.experiments.view import ExperimentView
-from backend.store.experiments import takes
+from backend.store.experiments import findings, takes
 from backend.store.experiments.takes import TakeFigures
 
 #: A normal's 97.5 % quantile.
@@ -89,7 +89,8 @@ def good_takes(deps: Deps, view: ExperimentView, criterion_id: str) -> GoodTakes
     with deps.store.read() as session:
         made = takes.list_figures(session, view.experiment.id)
         votes = takes.list_votes(session, view.experiment.id, criterion_id)
-    balance = _balances(vote for vote in votes if _counts(vote))
+        excluded = findings.excluded_raters(session, view.experiment.id)
+    balance = _balances(vote for vote in votes if vote.rater not in excluded and _counts(vote))
     costs = [one.cost_usd for one in made if one.cost_usd is not None and not one.reused]
     good = sum(won > 0 for won in balance.values())
     return GoodTakes(good, len(balance), sum(costs) if costs else None)
