@@ -16,8 +16,9 @@ ANSWERED = ("as_good", "better", "alike")
 def reason_to_stop(session: Session, experiment: Experiment) -> str | None:
     """Why nothing more should be made of it, in words; None: it may go on.
 
-    Of one past its canary. Judged are the takes since it was last started, gone on with or resumed, so that a
-    person who resumes it is not stopped for what they have seen. A verdict stops it until it was resumed once.
+    Of one past its canary. Judged are the takes since it was last started, gone on with or resumed, so that
+    a person who resumes it is not stopped for what they have seen. A verdict stops it until it was resumed
+    once.
     """
     wave = running.newest_wave(session, experiment.id)
     if wave <= running.FIRST_WAVE and (verdict := _verdict(session, experiment)):
