@@ -16,6 +16,8 @@ from backend.services.experiments.judging import criteria, raters
 from backend.services.experiments.reports import report
 from backend.services.experiments.view import ExperimentView
 from backend.services.gallery import takes as gallery
+from backend.store.jobs import jobs as job_rows
+from backend.store.money import ledger
 from pages.ui import context
 from pages.ui.experiments import listing
 from tests.pages.conftest import Desk, link, shown, words
@@ -180,7 +182,10 @@ def test_the_matrix_warns_whoever_may_judge_before_it_names_cells(
     visit: Visit, desk: Desk, deps: Deps
 ) -> None:
     one = running(desk)
-    come_home(desk, one, ("stored", "stored", "stored", "failed"))
+    jobs = come_home(desk, one, ("stored", "stored", "stored", "failed"))
+    with deps.store.begin() as session:
+        cheap = job_rows.get(session, jobs[0])
+        ledger.record_bill(session, cheap, units=2, usd=0.20, at=deps.clock.now())
     app = visit(ONE, id=one, step="run")
     assert shown(app, "matrix") == []
     app.button(key="judge-first").click().run()
@@ -193,6 +198,7 @@ def test_the_matrix_warns_whoever_may_judge_before_it_names_cells(
     assert [row["label"] for row in matrix["rows"]] == ["5", "10"]
     assert raters.is_sighted(deps, LOCAL_VIEWER, one)
     assert "3 of 4 takes, 1 failed" in words(app)
+    assert "spent \\$3\\.70, no cap" in words(app), "what was billed, not what was estimated"
     app.button(key="experiment-retry").click().run()
     assert of(deps, one).counts["planned"] == 1
     app.button(key="experiment-pause").click().run()

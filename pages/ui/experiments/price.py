@@ -15,7 +15,7 @@ def draw_price(deps: Deps, viewer: Viewer, view: ExperimentView, *, may_run: boo
     """Of a draft: the figures and the button; of any other: what it was."""
     row = view.experiment
     if row.state != "draft":
-        st.info(f"It was started; {text.plain(words.spent_of(row))} is spent so far.")
+        st.info(f"It was started; {text.plain(words.spent_of(view))} is spent so far.")
         return
     priced = quote.price_plan(deps, viewer, plan.parse_plan(row.plan)) if may_run else None
     if priced is None:

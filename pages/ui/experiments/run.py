@@ -108,10 +108,10 @@ def _draw_part(
 
 
 def _draw_progress(found: ExperimentView) -> None:
-    counts, row = found.counts, found.experiment
+    counts = found.counts
     total = max(1, sum(counts.values()))
     waves = {trial.wave for of in found.trials.values() for trial in of if trial.job_id}
-    says = [words.takes_of(counts), f"spent {words.spent_of(row)}"]
+    says = [words.takes_of(counts), f"spent {words.spent_of(found)}"]
     says += [f"{counts['processing']:,} in progress"] if counts["processing"] else []
     says += [f"wave {len(waves)}"] if len(waves) > 1 else []
     st.markdown(text.plain(" · ".join(says)))

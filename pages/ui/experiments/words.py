@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from backend.models import Cell, Experiment
+from backend.models import Cell
 from backend.services.experiments.quote import PlanFigures
+from backend.services.experiments.view import ExperimentView
 from pages.ui import text
 
 
@@ -87,10 +88,10 @@ def spent(spent_usd: float, cap_usd: float | None) -> str:
     return f"{said}, no cap" if cap_usd is None else f"{said} of {text.dollars(cap_usd)}"
 
 
-def spent_of(row: Experiment) -> str:
-    """The same, of an experiment."""
-    cap = None if row.cap_micros is None else row.cap_micros / 1e6
-    return spent(row.spent_micros / 1e6, cap)
+def spent_of(found: ExperimentView) -> str:
+    """The same, of an experiment: bills, or what is reserved until they come; its cap counts estimates."""
+    cap = found.experiment.cap_micros
+    return spent(found.spent_micros / 1e6, None if cap is None else cap / 1e6)
 
 
 def takes_of(counts: Mapping[str, int]) -> str:

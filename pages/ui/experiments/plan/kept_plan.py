@@ -56,7 +56,7 @@ def _facts(found: ExperimentView) -> list[FactRow]:
         ("Takes of each", f"{row.repeats:,}"),
         ("Seeds", row.seeds),
         ("Stored takes", "reused" if row.reuse else "not reused"),
-        ("Spent", words.spent_of(row)),
+        ("Spent", words.spent_of(found)),
         ("First takes", f"{row.plan.get('canary', row.canary)}"),
         ("In progress at once", f"{row.at_once}"),
         ("Judges", "everybody" if row.open_to_team else "who is invited"),
