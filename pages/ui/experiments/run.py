@@ -50,8 +50,9 @@ def draw_canary(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: b
 
 
 def _canary_part(deps: Deps, viewer: Viewer, fresh: ExperimentView) -> None:
-    st.caption(text.plain(words.takes_of(fresh.counts)))
-    data: dict[str, Any] = {"columns": [], "rows": [{"label": "", "cells": matrix.first_takes(fresh)}]}
+    first = matrix.first_takes(fresh)
+    st.caption(words.first_takes([take["state"] for one in first for take in one["takes"]]))
+    data: dict[str, Any] = {"columns": [], "rows": [{"label": "", "cells": first}]}
     _draw_matrix(deps, viewer, fresh, data, key="canary-matrix", blind=True)
 
 
@@ -164,7 +165,7 @@ def _do(what: str, experiment_id: str) -> None:
 def _names_are_shown(deps: Deps, viewer: Viewer, found: ExperimentView) -> bool:
     """May the cells be named to this viewer without a word of warning?"""
     row = found.experiment
-    if row.state == "closed" or not viewer.may(Do.VOTE) or found.counts["completed"] < 2:
+    if row.state == "closed" or not viewer.may(Do.VOTE) or not found.counts["completed"]:
         return True
     return bool(st.session_state.get(_NAMES + row.id)) or raters.is_sighted(deps, viewer, row.id)
 

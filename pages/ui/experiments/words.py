@@ -94,6 +94,21 @@ def spent_of(found: ExperimentView) -> str:
     return spent(found.spent_micros / 1e6, None if cap is None else cap / 1e6)
 
 
+def first_takes(states: Sequence[str]) -> str:
+    """How far the first takes have come, and what is to be done. states: of each, by the words of the API.
+
+    >>> first_takes(["completed", "processing"])
+    '1 of 2 first takes is here; the rest is made once you have looked at them, and go on.'
+    >>> first_takes(["completed", "completed"])
+    '2 of 2 first takes are here; the rest is made once you have looked at them, and go on.'
+    """
+    here = sum(state == "completed" for state in states)
+    return (
+        f"{here:,} of {len(states):,} first {'take' if len(states) == 1 else 'takes'} "
+        f"{'is' if here == 1 else 'are'} here; the rest is made once you have looked at them, and go on."
+    )
+
+
 def takes_of(counts: Mapping[str, int]) -> str:
     """How far its takes have come: "18 of 24 takes, 2 failed".
 

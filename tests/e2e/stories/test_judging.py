@@ -240,7 +240,7 @@ def test_answers_that_were_not_sent_survive_a_reload_and_are_sent_once(jury):
     window.context.unroute(votes)
     window.page.evaluate("() => dispatchEvent(new Event('online'))")
     window.sent()
-    expect(window.page.get_by_text("2 of about 12")).to_be_visible()
+    expect(window.page.get_by_text("2 of about 12 answers")).to_be_visible()
     assert window.votes() == given
     assert len(lost) >= 2
     kept = "() => Object.keys(localStorage).filter(name => name.startsWith('dailies.judge'))"

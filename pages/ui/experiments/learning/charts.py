@@ -63,10 +63,12 @@ def _draw(
     sure, unsure, line = _COLOURS[light]
     low, high = min(at, *(row["low"] for row in rows)), max(at, *(row["high"] for row in rows))
     scale = alt.Scale(domain=[low - (high - low) * 0.04, high + (high - low) * 0.04], nice=False, zero=False)
+    axis.labelColor = line
     names = json.dumps({row["id"]: row["label"] for row in rows})
     names_axis = alt.Axis(
         title=None,
         labelLimit=230,
+        labelColor=line,
         labelFlush=False,
         ticks=False,
         domain=False,

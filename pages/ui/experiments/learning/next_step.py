@@ -20,11 +20,15 @@ def draw_next(
         wanted = {"what": "votes", "why": "Judge the takes that are here: votes tell which is better."}
     if wanted["what"] == "none":
         return
+    coming = found.counts["processing"] + found.counts["planned"]
+    if wanted["what"] == "takes" and row.state == "running" and coming >= sum(_takes(wanted).values()):
+        verb = "is" if coming == 1 else "are"
+        wanted = {"what": "votes", "why": f"{words.takes(coming)} of it {verb} on the way: judge these, too."}
     st.markdown(f"**Next:** {text.plain(wanted['why'])}")
     is_open = row.state != "closed"
     match wanted["what"]:
         case "takes" if may_run and is_open:
-            takes = {one["cell"]: one["n"] for one in wanted["takes"]}
+            takes = _takes(wanted)
             of = "; ".join(f"{number} of {labels[one]}" for one, number in takes.items())
             st.button(
                 text.plain(f"Buy {words.takes(sum(takes.values()))}{price_words(found, takes)}"),
@@ -37,6 +41,10 @@ def draw_next(
                 label, key="next-judge", type="primary", icon=":material/compare:", on_click=steps.go,
                 args=(steps.Step.JUDGE,),
             )  # fmt: skip
+
+
+def _takes(wanted: Mapping[str, Any]) -> dict[str, int]:
+    return {one["cell"]: one["n"] for one in wanted["takes"]}
 
 
 def price_words(found: ExperimentView, takes: Mapping[str, int]) -> str:

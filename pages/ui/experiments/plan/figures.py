@@ -14,7 +14,10 @@ REFUSED_SHOWN = 8
 def draw_figures(deps: Deps, found: PlanFigures) -> None:
     """The figures of a plan, and in words what they mean."""
     with st.container(horizontal=True, gap="small", key="plan-numbers"):
-        st.metric("Cells", f"{found.cells:,}", border=True)
+        st.metric(
+            "Cells", f"{found.cells:,}", border=True,
+            help="A cell is one combination of what is varied, or one row of a file.",
+        )  # fmt: skip
         st.metric("Takes", f"{found.takes:,}", border=True)
         st.metric("Price", text.plain(words.amount(found)), border=True)
     st.markdown(text.plain(found.power.words))

@@ -47,7 +47,7 @@ def draw_levels(deps: Deps, form: PlanForm, params: Mapping[str, Field]) -> Leve
     offered = axes_on_offer(_with(form, held), params)
     empty: list[dict[str, str | None]] = [{AXIS: None, VALUE: None}] * EMPTY_ROWS
     edited = st.data_editor(
-        kept or empty, key=table_key(), num_rows="dynamic",
+        kept or empty, key=table_key(), num_rows="dynamic", placeholder="",
         hide_index=True, height="content" if len(kept) < WHOLE_ROWS else 360,
         column_config={
             AXIS: st.column_config.SelectboxColumn(

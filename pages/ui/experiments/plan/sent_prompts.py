@@ -1,4 +1,4 @@
-"""Every cell of a plan before it is paid: its values, the prompt as it is sent, what a take of it costs."""
+"""Every cell of a plan before it is paid: the prompt as it is sent, what a take of it costs, its values."""
 
 from collections.abc import Sequence
 
@@ -29,7 +29,7 @@ def prompt_row(cell: PlannedCell) -> dict[str, str]:
     """One cell in words; what its model refuses stands in the place of its price."""
     refused = "; ".join(f"{field} {fault}" for field, fault in cell.faults.items())
     return {
-        **{axis_words(axis): label for axis, label in cell.levels.items()},
         "Prompt as sent": cell.checked.composed.text if cell.checked else "",
         "A take": f"refused: {refused}" if refused else prices.quote_words(cell.quote),
+        **{axis_words(axis): label for axis, label in cell.levels.items()},
     }

@@ -10,6 +10,7 @@ Object.assign(Judge.prototype, {
     setText(parts.sighted, told?.progress.sighted && !told.closed
       ? "You have seen which take is which, so your answers are kept apart from those of people who have not." : "")
     parts.choices.hidden = this.scores
+    parts.swipe.hidden = this.scores || this.done.length > 0  // who has answered knows how
     parts.scores.hidden = !this.scores
     if (this.scores) drawScores(parts, told.criterion.anchors)
     parts.wipe.hidden = this.scores
@@ -88,7 +89,7 @@ Object.assign(Judge.prototype, {
 
 const farWords = ({ mine, all, about }) => {
   const yours = all === mine ? "" : ` · ${mine} yours`
-  return all < about ? `${all} of about ${about}${yours}` : `${all} answer${all === 1 ? "" : "s"}${yours}`
+  return all < about ? `${all} of about ${about} answers${yours}` : `${all} answer${all === 1 ? "" : "s"}${yours}`
 }
 
 // A finger that goes to the better one; a tap plays or pauses.

@@ -5,6 +5,7 @@ const JUDGE_KEYS = [
   ["W", "Wipe between the two"], ["H", "These keys"],
 ]
 const JUDGE_TOUCH = "On a phone swipe to the better one; up: the same; down: both bad."
+const JUDGE_SWIPE = "Or swipe: left or right for the better one, up: the same, down: both bad."
 const SCORES = [1, 2, 3, 4, 5]
 
 // A film of a pair, loading from now on. Nothing of it says what it is.
@@ -61,7 +62,7 @@ const buildJudge = judge => {
     root: el("div", "judge"), top: el("header", "top"), question: el("h2", "question"), far: el("span", "far"),
     unsent: el("span", "unsent"), middle: el("div", "middle"), panes: el("div", "panes"), cut: el("input", "cut"),
     notice: el("div", "notice"), noticeTitle: el("div", "headline"), noticeWhy: el("div", "reason"),
-    message: el("div", "message"), sighted: el("p", "sighted"), help: buildHelp(JUDGE_KEYS, JUDGE_TOUCH),
+    message: el("div", "message"), sighted: el("p", "sighted"), swipe: el("p", "swipe", JUDGE_SWIPE), help: buildHelp(JUDGE_KEYS, JUDGE_TOUCH),
     bottom: el("footer", "bottom"), choices: el("div", "choices"), scores: el("div", "choices scores"), more: el("div", "more"),
     left: makeSide("left", "Left video", "← Left"), right: makeSide("right", "Right video", "Right →"),
     again: el("button", "way", "Judge them once more"),
@@ -100,7 +101,7 @@ const buildJudge = judge => {
   )
   parts.scores.append(...SCORES.map(value => answerKey("score", `Score ${value}`, "", () => judge.answer({ value }))))
   parts.more.append(parts.back, parts.play, parts.on, parts.undo, parts.skip)
-  bottom.append(parts.choices, parts.scores, parts.more, parts.sighted)
+  bottom.append(parts.choices, parts.scores, parts.more, parts.swipe, parts.sighted)
   root.append(top, middle, bottom)
   for (const node of [parts.far, parts.unsent, parts.message, parts.sighted]) setText(node, "")
   return parts
