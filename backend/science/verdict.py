@@ -146,7 +146,8 @@ def say_verdict(posterior: Posterior, judged: Judged, purchase: Purchase, names:
         return Verdict(words, "as_good", cells[best])
     if (ballots.choice == TIE).all():
         return Verdict("Too early to tell: every vote is a tie, and nobody leads.", "too_early", None)
-    if purchase.what == "takes" and len(ballots) >= VOTES_A_TAKE * len(ballots.takes):
+    voted_enough = ballots.votes_of_take.all() and len(ballots) >= VOTES_A_TAKE * len(ballots.takes)
+    if purchase.what == "takes" and voted_enough:
         return Verdict("Takes, not votes, are what is missing.", "takes_missing", cells[lead])
     return Verdict(f"Too early to tell; {names[lead]} leads so far.", "too_early", cells[lead])
 

@@ -171,6 +171,7 @@ def test_the_first_takes_are_shown_without_names_and_the_rest_waits_for_go_on(
     app = visit(ONE, id=one)
     (matrix,) = shown(app, "matrix")
 
+    assert "2 of 2 first takes are here" in words(app)
     assert [cell["label"] for cell in matrix["rows"][0]["cells"]] == ["Take 1", "Take 2"]
     assert {take["state"] for cell in matrix["rows"][0]["cells"] for take in cell["takes"]} == {"completed"}
     assert app.button(key="experiment-go-on").label == "Go on with 2 takes"
@@ -283,6 +284,10 @@ def test_the_verdict_stands_in_words_first_and_leads_to_what_helps_next(
     app.button(key="buy-takes").click().run()
     assert of(deps, one).counts["planned"] == 2
     assert "2 takes more are made once it is resumed" in " ".join(toast.value for toast in app.toast)
+    control.resume(deps, LOCAL_VIEWER, one)
+    again = visit(ONE, id=one, step="learn")
+    assert "2 takes are on the way" in words(again)
+    assert "buy-takes" not in [button.key for button in again.button], "paid takes aren't offered once more"
     app.button(key="exclude-bea").click().run()
 
     assert "bea" in words(app)

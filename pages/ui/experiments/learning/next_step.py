@@ -23,7 +23,7 @@ def draw_next(
     coming = found.counts["processing"] + found.counts["planned"]
     if wanted["what"] == "takes" and row.state == "running" and coming >= sum(_takes(wanted).values()):
         verb = "is" if coming == 1 else "are"
-        wanted = {"what": "votes", "why": f"{words.takes(coming)} of it {verb} on the way: judge these, too."}
+        wanted = {"what": "votes", "why": f"{words.takes(coming)} {verb} on the way: judge these, too."}
     st.markdown(f"**Next:** {text.plain(wanted['why'])}")
     is_open = row.state != "closed"
     match wanted["what"]:
