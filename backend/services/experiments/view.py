@@ -1,6 +1,5 @@
 """An experiment as people see it: its cells with their takes, how these go, what was spent and found."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from sqlmodel import Session
 
 from backend.domain.access.roles import Do
 from backend.domain.errors import NotFound
+from backend.domain.experiments.errors import CapReached
 from backend.domain.experiments.words import ExperimentState, TrialState
 from backend.domain.states import API_STATUS, JobState
 from backend.models import Cell, Experiment, ExperimentAxis
@@ -114,12 +114,12 @@ def seen_experiment(session: Session, viewer: Viewer, experiment_id: str) -> Exp
 
 def told_verdict(experiment: Experiment, verdict: Mapping[str, Any]) -> Mapping[str, Any]:
     """What votes say, with what its state says of it: it may have stopped before it was answered."""
-    at_cap = experiment.state == ExperimentState.PAUSED and bool(re.search(r"\bcap\b", experiment.why or ""))
+    why = experiment.why or "closed"
+    at_cap = experiment.state == ExperimentState.PAUSED and why.startswith(CapReached.BEGINS)
     ended = experiment.state == ExperimentState.CLOSED or at_cap
     if not ended or verdict["code"] not in ("too_early", "takes_missing"):
         return verdict
-    why = "cap reached" if at_cap else (experiment.why or "closed").rstrip(".")
-    words = f"Stopped: {why}. {verdict['words']}"
+    words = f"Stopped: {'cap reached' if at_cap else why.rstrip('.')}. {verdict['words']}"
     return {"words": words, "code": "stopped", "leader": verdict["leader"]}
 
 

@@ -9,6 +9,7 @@ import pytest
 from sqlmodel import select
 
 from backend.domain.errors import InvalidRequest, NotFound
+from backend.domain.experiments.errors import CapReached
 from backend.models import ExperimentRater, FindingRow, Job, Trial, Vote
 from backend.science import fit
 from backend.services.experiments import findings, view
@@ -128,7 +129,10 @@ def test_without_votes_nothing_is_said_and_a_cap_is_told_as_what_stopped_it(worl
     experiment, _ = judged
     assert find(world, experiment)["verdict"]["code"] == "too_early"
     with world.deps.store.begin() as session:
-        running.change(session, experiment, state="paused", why="The next take would pass the cap of $5.00.")
+        running.change(session, experiment, state="paused", why="Paused by cap.")  # a person's name
+    assert find(world, experiment)["verdict"]["code"] == "too_early"
+    with world.deps.store.begin() as session:
+        running.change(session, experiment, why=str(CapReached(5.0, 4.9, 0.7)))
     found = find(world, experiment)["verdict"]
     assert found["code"] == "stopped"
     assert found["words"].startswith("Stopped: cap reached.")
