@@ -9,18 +9,17 @@ from backend.science.posterior import Posterior
 from backend.science.verdict import (
     AS_GOOD_LOOKS,
     AS_GOOD_P,
-    DELTA,
     better_than,
     judge,
     look_votes,
     p_as_good,
 )
-from backend.science.wanted_next import hopeful_cells, wanted_pairs, wanted_purchase
+from backend.science.wanted_next import DELTA, Doubts, wanted_pairs, wanted_purchase
 from benchmarks.experiment_worlds import World
 
 #: Where nothing is found, a run ends.
 VOTES_MAX = 700
-#: Before more takes are bought, every take of who may be the best was voted on so often.
+#: Before more takes are bought, every take of the leader and of who stands in its way was voted on so often.
 SHOWN_BEFORE_BUYING = 2
 
 
@@ -61,8 +60,8 @@ def _buy(world: World, way: Way, posterior: Posterior) -> bool:
     ballots = posterior.ballots
     if way.wave == 0 or (p_as_good(posterior, DELTA) >= AS_GOOD_P).any():
         return False
-    hopeful = np.isin(ballots.cell_of, hopeful_cells(posterior))
-    if ballots.votes_of_take[hopeful].min() < SHOWN_BEFORE_BUYING:
+    contend = np.isin(ballots.cell_of, Doubts(posterior, DELTA).contenders)
+    if ballots.votes_of_take[contend].min() < SHOWN_BEFORE_BUYING:
         return False
     purchase = wanted_purchase(posterior)
     for cell, proposed in purchase.takes.items():

@@ -22,8 +22,8 @@ from backend.science.results import (
     Side,
     WinRate,
 )
-from backend.science.verdict import DELTA, Judged, judge, say_next, say_verdict
-from backend.science.wanted_next import wanted_purchase
+from backend.science.verdict import Judged, judge, say_next, say_verdict
+from backend.science.wanted_next import DELTA, wanted_purchase
 
 #: What is kept with every finding: with another method, other numbers may come of the same votes.
 METHOD = "dailies-1"
@@ -64,7 +64,7 @@ def _fit(
     posterior = Posterior(ballots, seed=seed)
     judged = judge(posterior, delta=delta, planned=planned, seed=seed)
     names = [labels.get(cell, cell) for cell in ballots.cells]
-    purchase, agreement = wanted_purchase(posterior), measure_agreement(ballots)
+    purchase, agreement = wanted_purchase(posterior, delta), measure_agreement(ballots)
     verdict = say_verdict(posterior, judged, purchase, names)
     side = np.quantile(100 * (sigmoid(posterior.side) - 0.5), [0.5, 0.025, 0.975]).tolist()
     return Finding(

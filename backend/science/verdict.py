@@ -15,8 +15,6 @@ from backend.science.wanted_next import Purchase
 
 Bools = NDArray[np.bool_]
 
-#: At most this much worse is as good: in logits, about 55 : 45.
-DELTA = 0.2
 #: As good as any: so sure, at so many looks in a row, which are so many votes apart.
 AS_GOOD_P, AS_GOOD_LOOKS = 0.95, 3
 #: Of so few cells a look is had more often: with them one look that shows it would nearly do.
@@ -184,7 +182,7 @@ def say_next(verdict: Verdict, purchase: Purchase, ballots: Ballots) -> Next:
         return Next("none", "The question is answered.", ())
     if purchase.what == "takes" and not ballots.votes_of_take.all():
         return Next("votes", "Some takes have not been voted on yet: their pairs come first.", ())
-    shorter = f"the interval between the two leaders would be about {100 * purchase.shrinks:.0f} % shorter"
+    shorter = f"the interval of the lead would be about {100 * purchase.shrinks:.0f} % shorter"
     match purchase.what:
         case "takes":
             wanted = tuple(CellTakes(cell, number) for cell, number in purchase.takes.items())

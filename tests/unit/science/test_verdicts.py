@@ -1,13 +1,15 @@
 """What is said of prompts, and what is not said: small worlds whose truth is known, and odd votes."""
 
 from itertools import product
+from statistics import NormalDist
 
 import numpy as np
 import pytest
 
 from backend.science.ballots import BallotError, read_ballots
 from backend.science.finding import Finding, fit
-from backend.science.wanted_next import wanted_pairs
+from backend.science.posterior import Posterior
+from backend.science.wanted_next import Doubts, wanted_pairs, wanted_purchase
 from tests.unit.science.worlds import World, one_better
 
 
@@ -147,7 +149,51 @@ def test_takes_are_bought_for_who_has_few_of_them_and_not_for_who_has_many():
     takes = {f"A{n}": "A" for n in range(12)} | {f"B{n}": "B" for n in range(2)}
     votes = [(f"A{n % 12}", f"B{n % 2}", "left" if n % 3 else "right", f"r{n % 4}") for n in range(96)]
     wanted = fit(votes, takes).next
-    assert (wanted.what, [(one.cell, one.n) for one in wanted.takes]) == ("takes", [("B", 1)])
+    assert (wanted.what, [(one.cell, one.n) for one in wanted.takes]) == ("takes", [("B", 3)])
+
+
+def three_cells() -> Posterior:
+    """A leads, B is close behind it, C is far behind both; four takes each."""
+    takes = {f"{cell}{n}": cell for cell, n in product("ABC", range(4))}
+    ahead = np.subtract.outer([2, 1, 0, 1], [1, 0, 2, -1])  # of each take of A over each of B
+    votes = [
+        (f"A{n % 4}", f"B{n // 4 % 4}", "left" if ahead[n % 4, n // 4 % 4] >= 0 else "right", f"r{n % 3}")
+        for n in range(160)
+    ]
+    votes += [(f"{'AB'[n % 2]}{n % 4}", f"C{n // 4 % 4}", "left", f"r{n % 3}") for n in range(32)]
+    return Posterior(read_ballots(votes, takes))
+
+
+def test_takes_are_bought_for_the_leader_and_its_rival_and_not_for_who_is_far_behind():
+    wanted = wanted_purchase(three_cells())
+    assert wanted.what == "takes"
+    assert wanted.take_share > 0.5
+    assert set(wanted.takes) == {"A", "B"}
+    assert sum(wanted.takes.values()) == 2, "a fifth of twelve"
+
+
+def test_what_counts_is_how_much_the_chance_of_a_better_one_falls_with_a_variance():
+    """The weights are the slopes of F(-z) by the variance of each lead, here by small differences."""
+    posterior = three_cells()
+    doubts, means = Doubts(posterior, 0.2), posterior.scores.mean(axis=0)
+    leads, normal = means[doubts.leader] - means + 0.2, NormalDist()
+    slopes = [
+        (normal.cdf(-lead / (1.001 * v) ** 0.5) - normal.cdf(-lead / v**0.5)) / (0.001 * v)
+        for lead, v in zip(leads.tolist(), doubts.variance.tolist(), strict=True)
+    ]
+    assert doubts.leader == 0
+    assert doubts.weight[2] / doubts.weight[1] == pytest.approx(slopes[2] / slopes[1], rel=0.02)
+
+
+def test_rivals_of_a_leader_that_was_in_every_pair_meet_each_other_too():
+    """Else its lead over each of seven is known by their own votes only."""
+    world = one_better(8, 4, seed=2)
+    votes = [world.vote(n % 4, 4 + n % 28, n % 4) for n in range(280)]
+    seen = read_ballots(votes, world.takes)
+    cells = [{int(seen.cell_of[a]), int(seen.cell_of[b])} for a, b, _ in wanted_pairs(seen, 30, seed=0)]
+    rivals = sum(0 not in pair for pair in cells)
+    assert rivals >= 20, "two draws have 17"
+    assert all(len(pair) == 2 for pair in cells)
 
 
 def test_equal_seeds_are_compared_first():
