@@ -180,7 +180,8 @@ def say_next(verdict: Verdict, purchase: Purchase, ballots: Ballots) -> Next:
         return Next("votes", "Some have never been compared with the others: pairs of these come first.", ())
     if verdict.code in ("better", "as_good", "alike"):
         return Next("none", "The question is answered.", ())
-    if purchase.what == "takes" and not ballots.votes_of_take.all():
+    unseen = verdict.code == "too_early" and not ballots.votes_of_take.all()
+    if purchase.what == "takes" and unseen:
         return Next("votes", "Some takes have not been voted on yet: their pairs come first.", ())
     shorter = f"the interval of the lead would be about {100 * purchase.shrinks:.0f} % shorter"
     match purchase.what:

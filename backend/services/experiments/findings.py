@@ -15,6 +15,7 @@ from backend.domain.experiments.words import VoteKind
 from backend.models import Cell, Experiment, FindingRow
 from backend.services.access import Viewer
 from backend.services.deps import Deps
+from backend.services.experiments.running import stop_rules
 from backend.services.experiments.view import ExperimentView, seen_experiment, told_verdict
 from backend.store.experiments import findings, plans
 from backend.store.experiments.findings import GivenVote
@@ -137,7 +138,7 @@ def _compute(asked: _Asked, given: _Given) -> dict[str, Any]:
         counted,
         given.takes,
         levels=levels,
-        labels={cell.id: " · ".join(cell.levels.values()) or cell.key for cell in cells},
+        labels={cell.id: _label(cell) for cell in cells},
         delta=asked.experiment.delta,
         planned=asked.experiment.planned_votes,
     ).as_json()
@@ -145,10 +146,32 @@ def _compute(asked: _Asked, given: _Given) -> dict[str, Any]:
         (vote, one) for vote, one in zip(given.votes, why, strict=True) if one in ("machine", "excluded")
     ]
     found["agreement"]["raters"] = [*found["agreement"]["raters"], *_beside(counted, beside, given)]
+    _add_untried(found, cells)
     told = [f"{number} {_LEFT_OUT[one]}" for one, number in Counter(one for one in why if one).items()]
     if told:
         found["verdict"]["words"] += f" Votes left out: {', '.join(told)}."
     return found
+
+
+def _add_untried(found: dict[str, Any], cells: Sequence[Cell]) -> None:
+    """Tell of cells without a take, too: that nothing is known of them."""
+    known = {one["id"] for one in found["cells"]}
+    untried = [cell for cell in cells if cell.id not in known]
+    rate = {"vs_average": 0.5, "low": 0.0, "high": 1.0}
+    found["cells"] += [
+        {
+            "id": cell.id, "label": _label(cell), "takes": 0, "votes": 0, "score": 0.0,
+            "win_rate": dict(rate), "as_good_as_any": False,
+        }
+        for cell in untried
+    ]  # fmt: skip
+    if untried and found["verdict"]["code"] in stop_rules.ANSWERED:
+        many = "1 combination has" if len(untried) == 1 else f"{len(untried)} combinations have"
+        found["verdict"]["words"] += f" {many} no take yet, and nothing is known of {'it' if len(untried) == 1 else 'them'}."
+
+
+def _label(cell: Cell) -> str:
+    return " · ".join(cell.levels.values()) or cell.key
 
 
 def _ballot(vote: GivenVote) -> tuple[str, str, str, str]:

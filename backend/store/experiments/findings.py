@@ -45,7 +45,7 @@ def read_mark(session: Session, experiment_id: str, criterion_id: str) -> tuple[
     """(id of the newest vote, "" for none; a mark): with the same two a finding is the same. One statement.
 
     The mark changes with votes that were taken back, raters who are left out, takes that came home, and cells
-    that were dropped.
+    that were added or dropped.
     """
     of_it = _votes(experiment_id, criterion_id)
     excluded = (
@@ -66,6 +66,7 @@ def read_mark(session: Session, experiment_id: str, criterion_id: str) -> tuple[
         columns(func.max(ExperimentRater.excluded_at)).where(*excluded),
         takes,
         columns(func.count()).where(*dropped),
+        columns(func.count()).where(col(Cell.experiment_id) == experiment_id),
     )
     query = columns(*(part.scalar_subquery() for part in parts))
     newest, *others = session.connection().execute(query).one()

@@ -154,6 +154,16 @@ def test_clients_are_told_the_same_by_the_api(sidecar):
     experiment = made.get_json()["id"]
     found = sidecar.get(f"/api/experiments/{experiment}/finding", who="root").get_json()
     assert (found["votes"], found["verdict"]["code"], found["next"]["what"]) == (0, "too_early", "none")
+    cells = sidecar.get(f"/api/experiments/{experiment}", who="root").get_json()["cells"]
+    untried = {"vs_average": 0.5, "low": 0.0, "high": 1.0}
+    assert [(one["id"], one["takes"], one["win_rate"]) for one in found["cells"]] == [
+        (cell["id"], 0, untried) for cell in cells
+    ]
+    assert sidecar.call(
+        "root", "PATCH", f"/api/experiments/{experiment}", json={"axes": {"prompt": ["A third"]}}
+    )
+    again = sidecar.get(f"/api/experiments/{experiment}/finding", who="root").get_json()
+    assert [one["label"] for one in again["cells"]][-1] == "A third"
     assert at_fault(sidecar.get(f"/api/experiments/{experiment}/finding?criterion=x", who="root")) == {
         "criterion": "is none that is asked of pairs in this experiment"
     }

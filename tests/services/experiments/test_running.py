@@ -205,19 +205,23 @@ def test_it_pauses_when_surely_more_fail_than_may(world, failing, state):
         assert ticks(world) == 1
 
 
-def test_a_verdict_that_is_in_pauses_it_until_a_person_resumes_it(world):
+@pytest.mark.parametrize("untried", [False, True])
+def test_a_verdict_on_all_cells_pauses_it_until_a_person_resumes_it(world, untried):
     experiment = started(world, 8)
     deps = world.deps
     ticks(world)
-    found = {"finding": {"verdict": {"code": "as_good", "words": "B is as good as any (97 %)."}}}
+    verdict = {"code": "as_good", "words": "B is as good as any (97 %)."}
+    found = {"finding": {"verdict": verdict, "cells": [{"takes": 1}, {"takes": 0 if untried else 1}]}}
     row = FindingRow(
         experiment_id=experiment, criterion_id="c", last_vote="", method="m", data=found, at=deps.clock.now()
     )
     with deps.store.begin() as session:
         session.add(row)
-    assert ticks(world) == 0
+    ticks(world)
     now = experiment_of(world, experiment)
-    assert now.state == "paused"
+    assert now.state == ("running" if untried else "paused")
+    if untried:
+        return
     assert now.why.startswith("What was asked is answered: B is as good as any (97 %). Nothing more is made")
     control.resume(deps, LOCAL_VIEWER, experiment)
     assert ticks(world) == 4

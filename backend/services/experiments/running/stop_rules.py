@@ -34,7 +34,10 @@ def _verdict(session: Session, experiment: Experiment) -> str | None:
     kept = plans.newest_findings(session, [experiment.id]).get(experiment.id)
     if kept is None or findings.read_mark(session, experiment.id, kept.criterion_id)[0] != kept.last_vote:
         return None
-    verdict = (kept.data.get("finding") or {}).get("verdict") or {}
+    found = kept.data.get("finding") or {}
+    if any(not cell["takes"] for cell in found.get("cells", ())):
+        return None  # of some combinations there is no take yet, so not all is answered
+    verdict = found.get("verdict") or {}
     return str(verdict["words"]).rstrip(".") if verdict.get("code") in ANSWERED else None
 
 
