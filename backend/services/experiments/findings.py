@@ -166,8 +166,9 @@ def _add_untried(found: dict[str, Any], cells: Sequence[Cell]) -> None:
         for cell in untried
     ]  # fmt: skip
     if untried and found["verdict"]["code"] in stop_rules.ANSWERED:
-        many = "1 combination has" if len(untried) == 1 else f"{len(untried)} combinations have"
-        found["verdict"]["words"] += f" {many} no take yet, and nothing is known of {'it' if len(untried) == 1 else 'them'}."
+        one = len(untried) == 1
+        many, of = ("1 combination has", "it") if one else (f"{len(untried)} combinations have", "them")
+        found["verdict"]["words"] += f" {many} no take yet, and nothing is known of {of}."
 
 
 def _label(cell: Cell) -> str:
