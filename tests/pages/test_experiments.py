@@ -208,6 +208,10 @@ def test_the_matrix_warns_whoever_may_judge_before_it_names_cells(
     assert of(deps, one).experiment.state == ExperimentState.RUNNING
     app.button(key="experiment-close").click().run()
     assert of(deps, one).experiment.state == ExperimentState.CLOSED
+    app = visit(ONE, id=one)
+    assert "this one is closed" in words(app)
+    app.button(key="plan-another").click().run()
+    assert app.query_params["step"] == "plan"
 
 
 def test_a_matrix_that_somebody_watches_asks_before_it_names_the_takes_that_come_home(

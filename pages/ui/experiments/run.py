@@ -15,7 +15,7 @@ from backend.services.experiments.judging import raters
 from backend.services.experiments.view import ExperimentView
 from backend.services.live.greeting import newest_move
 from pages.ui import components, context, live, shell, text
-from pages.ui.experiments import cell_panel, grow_panel, matrix, steps, words
+from pages.ui.experiments import cell_panel, grow_panel, listing, matrix, steps, words
 from pages.ui.experiments.plan.form import axis_words
 from pages.ui.library import wall
 
@@ -63,7 +63,7 @@ def draw_run(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: bool
         st.info("Nothing is made yet; it is started on the step Price.", icon=":material/timelapse:")
         return
     if row.why and row.state in ("paused", "closed"):
-        st.warning(text.plain(row.why), icon=":material/pause_circle:")
+        st.warning(text.plain(row.why), icon=f":material/{listing.STATES[row.state][1]}:")
     if may_run:
         _draw_actions(deps, viewer, found)
     named = _names_are_shown(deps, viewer, found)

@@ -24,10 +24,14 @@ def draw_next(
     if wanted["what"] == "takes" and row.state == "running" and coming >= sum(_takes(wanted).values()):
         verb = "is" if coming == 1 else "are"
         wanted = {"what": "votes", "why": f"{words.takes(coming)} {verb} on the way: judge these, too."}
+    if row.state == "closed":  # nothing more is made or judged here: what would help is another one
+        st.markdown("**Next:** another experiment; this one is closed, and begins it.")
+        st.button("Plan another one like it", key="plan-another", icon=":material/content_copy:",
+                  on_click=steps.go, args=(steps.Step.PLAN,))  # fmt: skip
+        return
     st.markdown(f"**Next:** {text.plain(wanted['why'])}")
-    is_open = row.state != "closed"
     match wanted["what"]:
-        case "takes" if may_run and is_open:
+        case "takes" if may_run:
             takes = _takes(wanted)
             of = "; ".join(f"{number} of {labels[one]}" for one, number in takes.items())
             st.button(
@@ -35,7 +39,7 @@ def draw_next(
                 key="buy-takes", type="primary", icon=":material/add:", on_click=cell_panel.grow,
                 args=(row.id, takes), help=text.plain(of),
             )  # fmt: skip
-        case "votes" | "rater" | "takes" if is_open and context.viewer().may(Do.VOTE):
+        case "votes" | "rater" | "takes" if context.viewer().may(Do.VOTE):
             label = "Invite somebody to judge" if wanted["what"] == "rater" else "Judge more pairs"
             st.button(
                 label, key="next-judge", type="primary", icon=":material/compare:", on_click=steps.go,
