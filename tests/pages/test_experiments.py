@@ -283,14 +283,14 @@ def test_the_verdict_stands_in_words_first_and_leads_to_what_helps_next(
     app = visit(ONE, id=one, step="learn")
     assert "Takes, not votes, are what is missing" in words(app)
     assert "1 of 4 judged takes won more of their pairs than they lost\\: \\$2\\.80" in words(app)
-    assert app.button(key="buy-takes").label == "Buy 2 takes for \\$1\\.40"
+    assert app.button(key="buy-takes").label == "Buy 1 take for \\$0\\.70"
     control.pause(deps, LOCAL_VIEWER, one)
     app.button(key="buy-takes").click().run()
-    assert of(deps, one).counts["planned"] == 2
-    assert "2 takes more are made once it is resumed" in " ".join(toast.value for toast in app.toast)
+    assert of(deps, one).counts["planned"] == 1
+    assert "1 take more is made once it is resumed" in " ".join(toast.value for toast in app.toast)
     control.resume(deps, LOCAL_VIEWER, one)
     again = visit(ONE, id=one, step="learn")
-    assert "2 takes are on the way" in words(again)
+    assert "1 take is on the way" in words(again)
     assert "buy-takes" not in [button.key for button in again.button], "paid takes aren't offered once more"
     app.button(key="exclude-bea").click().run()
 

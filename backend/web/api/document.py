@@ -141,12 +141,12 @@ def _plain(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _body(operation: Operation) -> dict[str, Any] | None:
+    file = {"type": "string", "format": "binary"}
     if operation.file is not None:
-        file = {"type": "string", "format": "binary"}
         form = {"type": "object", "properties": {operation.file: file}, "required": [operation.file]}
         return {"required": True, "content": {"multipart/form-data": {"schema": form}}}
     if operation.content:
-        return {"required": True, "content": {kind: {} for kind in operation.content}}
+        return {"required": True, "content": {kind: {"schema": file} for kind in operation.content}}
     if operation.body is None:
         return None
     return {"required": True, "content": {JSON: {"schema": _ref(operation.body)}}}

@@ -13,7 +13,7 @@ from pages.ui.experiments import gallery_way, steps, words
 #: So many takes more are asked for at once.
 MORE_MAX = 50
 #: state -> when further takes are made, where that is not at once
-_MADE_ONCE = {"paused": "are made once it is resumed", "canary": "are made once it goes on"}
+_MADE_ONCE = {"paused": " once it is resumed", "canary": " once it goes on"}
 
 
 def draw_cell(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: bool) -> None:
@@ -61,8 +61,10 @@ def grow(experiment_id: str, takes: dict[str, int]) -> None:
         if found.experiment.cap_micros is not None and micros:
             cap_usd = (found.experiment.cap_micros + micros) / 1e6
             extend.extend_experiment(deps, viewer, experiment_id, {"cap_usd": cap_usd})
-        when = _MADE_ONCE.get(found.experiment.state, "are made")
-        context.notify(f"{words.takes(sum(takes.values()))} more {when}.", ":material/add:")
+        more = sum(takes.values())
+        made = "is made" if more == 1 else "are made"
+        when = _MADE_ONCE.get(found.experiment.state, "")
+        context.notify(f"{words.takes(more)} more {made}{when}.", ":material/add:")
 
 
 def _drop(experiment_id: str, cell_id: str) -> None:

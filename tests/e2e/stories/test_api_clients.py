@@ -43,7 +43,8 @@ def test_a_client_that_is_generated_from_the_document_starts_a_take_and_finds_it
     installation: Installation = make_installation()
     installation.sidecar()
     base = f"http://127.0.0.1:{installation.port}"
-    (tmp_path / "config.json").write_text(json.dumps({"post_hooks": []}))
+    files = dict.fromkeys(("text/csv", "application/x-ndjson"), "application/octet-stream")
+    (tmp_path / "config.json").write_text(json.dumps({"post_hooks": [], "content_type_overrides": files}))
     tool(
         *("openapi_python_client", "generate", "--url", f"{base}/api/openapi.json", "--meta", "none"),
         *("--output-path", "dailies_client", "--config", "config.json", "--fail-on-warning"),

@@ -68,7 +68,7 @@ def mount(media: Path) -> None:
 def refuse(what: str) -> Any:
     """The folder is another user's, or a server of files has gone: the system refuses the question."""
     refusal = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    return lambda media, change: change.setattr(LocalStorage, what, lambda *_: throw(refusal))
+    return lambda media, change: change.setattr(LocalStorage, what, lambda *_, **__: throw(refusal))
 
 
 NOTHING, DENIED = "holds nothing", r"can't be read \(Permission denied\)"
@@ -149,10 +149,10 @@ def test_a_file_whose_disk_fails_is_told_of_and_left_and_the_others_are_verified
     made = stored(world, takes=2)
     broken, real = world.take(made[0]).video.key, LocalStorage.open
 
-    def failing(storage: LocalStorage, key: str) -> Any:
+    def failing(storage: LocalStorage, key: str, *, start: int = 0) -> Any:
         if key == broken:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
-        return real(storage, key)
+        return real(storage, key, start=start)
 
     monkeypatch.setattr(LocalStorage, "open", failing)
     found = world.verify()

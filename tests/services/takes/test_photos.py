@@ -236,7 +236,7 @@ def test_a_preset_keeps_the_photos_and_leaves_them_out_for_who_may_not_use_them(
 def test_a_take_says_why_it_waits_while_its_photo_cant_be_read(world, monkeypatch, error):
     job = world.ask(model=FRAMES, image=world.photo(), images={"last_frame_url": world.photo("teal")})
     with monkeypatch.context() as change:
-        change.setattr(world.deps.storage, "open", lambda _: throw(error))
+        change.setattr(world.deps.storage, "open", lambda _, **__: throw(error))
         waiting = world.look(job)
     assert waiting.state == "created"
     assert (waiting.error["code"], waiting.error["charged"]) == ("photo_missing", "no")

@@ -3,6 +3,7 @@
 const WALL_AHEAD = 1.2
 const WALL_SAVED_MS = 150
 const WALL_RESTORED_MS = 10000
+const WALL_HELD_MS = 1500
 
 const scrollerOf = node => (node.getRootNode().host ?? node).closest('[data-testid="stMain"]') ?? document.scrollingElement
 const topOf = place => place.grid.getBoundingClientRect().top - place.scroller.getBoundingClientRect().top
@@ -143,20 +144,28 @@ const rememberSoon = place => {
   clearTimeout(place.saving)
   place.saving = setTimeout(rememberPlace, WALL_SAVED_MS, place)
 }
-// The page grows while it is drawn: it is tried until the place is there, or the person goes on by hand.
+// The page grows while it is drawn, and is put back to its top by the kit, which may come late: the place is held until
+// it has stayed for a while, or the person goes on by hand.
 const restorePlace = async (place, wanted) => {
   place.wanted = wanted
   while (place.wanted && place.wall.items.length < wanted.count && place.wall.cursor !== null) {
     if (!(await place.wall.more(200).catch(() => false))) break
   }
   const until = performance.now() + WALL_RESTORED_MS
+  let since = null, focused = false
   const again = () => {
-    if (!place.wanted) return
-    place.scroller.scrollTop = wanted.top
-    drawWindow(place)
-    if (Math.abs(place.scroller.scrollTop - wanted.top) >= 1 && performance.now() < until) return requestAnimationFrame(again)
+    if (place.wanted !== wanted) return
+    const now = performance.now(), away = Math.abs(place.scroller.scrollTop - wanted.top) >= 1
+    if (away) {
+      place.scroller.scrollTop = wanted.top
+      drawWindow(place)
+    } else if (!focused && wanted.focus && place.index?.has(wanted.focus)) {
+      focused = true
+      focusOn(place, wanted.focus, { scroll: false })
+    }
+    since = away ? null : since ?? now
+    if (now < until && (since === null || now - since < WALL_HELD_MS)) return requestAnimationFrame(again)
     place.wanted = null
-    if (wanted.focus && place.index?.has(wanted.focus)) focusOn(place, wanted.focus, { scroll: false })
   }
   again()
 }
