@@ -139,11 +139,18 @@ const rememberPlace = place => {
   history.replaceState({ ...history.state, wall: here }, "")
   place.wall.keep()
 }
-// Browsers refuse to be told more often than a few times a second.
+// Browsers refuse to be told more often than a few times a second. While the page's script runs, it may be on its way
+// to another page: what moves then is not the person, and is not remembered.
 const rememberSoon = place => {
   clearTimeout(place.saving)
-  place.saving = setTimeout(rememberPlace, WALL_SAVED_MS, place)
+  const save = () => {
+    if (!place.grid.isConnected) return
+    if (isScriptRunning()) rememberSoon(place)
+    else rememberPlace(place)
+  }
+  place.saving = setTimeout(save, WALL_SAVED_MS)
 }
+const isScriptRunning = () => document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === "running"
 // The page grows while it is drawn, and is put back to its top by the kit, which may come late: the place is held until
 // it has stayed for a while, or the person goes on by hand.
 const restorePlace = async (place, wanted) => {
