@@ -3,6 +3,7 @@
 const AHEAD = 8
 const ASK_BELOW = 5
 const KEPT_BACK = 3
+const FILM_WAKE_MS = 3000
 const LOOK_AGAIN_MS = 15000
 const SWIPE_PX = 45
 
@@ -112,6 +113,7 @@ class Judge {
     if (!current) return this.asking ? this.notice("Looking for pairs…") : this.noticeEnd()
     this.notice("")
     current.shownAt = performance.now()
+    this.wake(current)
     await Promise.all(current.films.map(film => filmHas(film, 2, "loadeddata")))
     if (current !== this.current) return
     current.there = true
@@ -122,6 +124,16 @@ class Judge {
     current.shownAt = performance.now()
     this.root.dataset.pair = current.pair
     if (!lessMotion.matches) this.transport.play()
+  }
+
+  // A browser may leave a film that was put aside half loaded, and not go on by itself when it is shown again.
+  wake(current) {
+    const again = setInterval(() => {
+      if (current !== this.current || this.root.dataset.pair === current.pair) return clearInterval(again)
+      current.films
+        .filter(film => film.readyState < 3 && !film.error && film.networkState !== film.NETWORK_LOADING)
+        .forEach(film => film.load())
+    }, FILM_WAKE_MS)
   }
 
   // what: choice and both_bad, or value.
