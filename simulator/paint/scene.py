@@ -97,8 +97,7 @@ class _Finish:
         self._look = look
         wide = self._width / self._height > 1.3
         self._bars = round(self._height * 0.055) if look.bars and wide else 0
-        note = f"Simulated take  ·  seed {spec['seed']}"
-        self._letters = Lettering(spec["prompt"], note, self._width, self._height, bars=self._bars)
+        self._letters = Lettering(self._width, self._height, bars=self._bars)
         self._vignette = _vignette(self._width, self._height, 0.20 if photo else 0.42)
         shape = (GRAINS, self._height, self._width, 1)
         self._grain: F = rng.standard_normal(shape, np.float32) * (look.grain * (0.5 if photo else 1.0))

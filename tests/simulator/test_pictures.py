@@ -92,6 +92,18 @@ def test_a_photo_that_cant_be_had_or_taken_is_the_models_422(sim, link, limits, 
 # -- scenes
 
 
+def test_a_picture_tells_neither_its_prompt_nor_its_seed(tmp_path):
+    """Who judges takes without names would read them there. Both prompts ask for the same still picture."""
+    (tmp_path / "photo.png").write_bytes(photo("#808080"))
+    means = [
+        np.mean(frames(rendered(tmp_path, prompt=f"{words} static", seed=seed, **around)), axis=0)
+        for words, seed in (("Anna waits.", 1), ("Somebody else runs away from it all,", 987654321))
+        for around in [{"first": str(tmp_path / "photo.png"), "fps": 12}]
+    ]
+    lettered = np.abs(means[0][-60:] - means[1][-60:]).mean(axis=2)
+    assert lettered.max() < 12  # grain alone is 5 apart, letters are 30
+
+
 def rendered(folder, **more):
     """The bytes of a video of half a second."""
     size = {"duration_s": 0.5, "fps": 24, "width": 320, "height": 180, "first": None, "last": None}
