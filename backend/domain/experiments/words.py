@@ -65,3 +65,13 @@ class VoteKind(StrEnum):
     PERSON = "person"
     MACHINE = "machine"
     IMPORTED = "imported"
+
+
+class LeftOut(StrEnum):
+    """Why a vote does not count, the first reason that holds."""
+
+    UNDONE = "undone"  #: it was taken back
+    GONE = "gone"  #: a take of it stands for no cell any more
+    MACHINE = "machine"
+    EXCLUDED = "excluded"  #: a person left its rater out
+    SIGHTED = "sighted"  #: its rater had seen which take is of which cell

@@ -11,23 +11,28 @@ from sqlmodel import Session
 
 from backend.domain.access.roles import Do
 from backend.domain.errors import InvalidRequest
-from backend.domain.experiments.words import VoteKind
+from backend.domain.experiments.words import LeftOut
 from backend.models import Cell, Experiment, FindingRow
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.experiments.running import stop_rules
 from backend.services.experiments.view import ExperimentView, seen_experiment, told_verdict
-from backend.store.experiments import findings, plans
+from backend.store.experiments import counting, findings, plans
 from backend.store.experiments.findings import GivenVote
 
 #: Many askers of one finding wait for one of them to compute it. So many different ones are told apart.
 _TURNS = tuple(threading.Lock() for _ in range(16))
 #: Why a vote that stands is not counted -> how that is told, of one and of many.
 _LEFT_OUT = {
-    "sighted": "by who had seen which take is whose",
-    "excluded": "of a rater who was left out",
-    "machine": "of a machine, shown beside people",
-    "gone": "on takes that are no part of it any more",
+    LeftOut.SIGHTED: "by who had seen which take is whose",
+    LeftOut.EXCLUDED: "of a rater who was left out",
+    LeftOut.MACHINE: "of a machine, shown beside people",
+    LeftOut.GONE: "on takes that are no part of it any more",
+}
+#: Whose votes are not counted, and who stands in the list of raters all the same -> how that is told.
+_BESIDE = {
+    LeftOut.MACHINE: "A machine: shown beside people",
+    LeftOut.EXCLUDED: "Left out by a person",
 }
 
 
@@ -47,7 +52,6 @@ class _Given:
     votes: Sequence[GivenVote]
     takes: Mapping[str, str]
     cells: Sequence[Cell]
-    excluded: set[str]
 
 
 def current_finding(
@@ -94,10 +98,9 @@ def _ask(session: Session, experiment: Experiment, criterion: str | None) -> _As
 
 
 def _criterion_of(session: Session, experiment: Experiment, wanted: str | None) -> str:
-    known = [one.id for one in findings.list_pair_criteria(session, experiment.id)]
     if wanted is None or wanted == experiment.id:
-        return known[0] if known else experiment.id
-    if wanted not in known:
+        return counting.first_questions(session, [experiment.id])[experiment.id]
+    if not findings.is_pair_criterion(session, experiment.id, wanted):
         raise InvalidRequest({"criterion": "is none that is asked of pairs in this experiment"})
     return wanted
 
@@ -111,27 +114,14 @@ def _read(session: Session, asked: _Asked) -> _Given:
         for one in findings.list_shown(session, experiment_id)
         if one.is_completed or one.take in voted
     }
-    excluded = findings.excluded_raters(session, experiment_id)
-    return _Given(votes, takes, plans.list_cells(session, [experiment_id]), excluded)
-
-
-def _why_left_out(vote: GivenVote, given: _Given) -> str | None:
-    """A key of `_LEFT_OUT`; None: it counts."""
-    if vote.left not in given.takes or vote.right not in given.takes:
-        return "gone"
-    if vote.kind == VoteKind.MACHINE:
-        return "machine"
-    if vote.rater in given.excluded:
-        return "excluded"
-    return "sighted" if vote.sighted else None
+    return _Given(votes, takes, plans.list_cells(session, [experiment_id]))
 
 
 def _compute(asked: _Asked, given: _Given) -> dict[str, Any]:
     """The finding as plain data. No transaction is open meanwhile."""
     from backend.science.finding import fit
 
-    why = [_why_left_out(vote, given) for vote in given.votes]
-    counted = [_ballot(vote) for vote, one in zip(given.votes, why, strict=True) if one is None]
+    counted = [_ballot(vote) for vote in given.votes if vote.why is None]
     cells = [cell for cell in given.cells if cell.dropped_at is None]
     levels = {cell.id: dict(cell.levels) for cell in cells}
     found = fit(
@@ -142,12 +132,11 @@ def _compute(asked: _Asked, given: _Given) -> dict[str, Any]:
         delta=asked.experiment.delta,
         planned=asked.experiment.planned_votes,
     ).as_json()
-    beside = [
-        (vote, one) for vote, one in zip(given.votes, why, strict=True) if one in ("machine", "excluded")
-    ]
+    beside = [vote for vote in given.votes if vote.why in _BESIDE]
     found["agreement"]["raters"] = [*found["agreement"]["raters"], *_beside(counted, beside, given)]
     _add_untried(found, cells)
-    told = [f"{number} {_LEFT_OUT[one]}" for one, number in Counter(one for one in why if one).items()]
+    left_out = Counter(LeftOut(vote.why) for vote in given.votes if vote.why)
+    told = [f"{number} {_LEFT_OUT[why]}" for why, number in left_out.items()]
     if told:
         found["verdict"]["words"] += f" Votes left out: {', '.join(told)}."
     return found
@@ -180,17 +169,17 @@ def _ballot(vote: GivenVote) -> tuple[str, str, str, str]:
 
 
 def _beside(
-    counted: Sequence[tuple[str, str, str, str]], beside: Sequence[tuple[GivenVote, str]], given: _Given
+    counted: Sequence[tuple[str, str, str, str]], beside: Sequence[GivenVote], given: _Given
 ) -> list[dict[str, Any]]:
     """Raters whose votes are not counted, and how often they say what the counted votes say."""
     from backend.science.agreement import compare_rater
 
     found = []
-    for name, why in dict.fromkeys((vote.rater, why) for vote, why in beside):
-        own = [_ballot(vote) for vote, one in beside if (vote.rater, one) == (name, why)]
-        said = {"machine": "A machine: shown beside people", "excluded": "Left out by a person"}[why]
+    for name, why in dict.fromkeys((vote.rater, vote.why) for vote in beside):
+        own = [_ballot(vote) for vote in beside if (vote.rater, vote.why) == (name, why)]
         rated = compare_rater(counted, own, given.takes)
-        found.append({**asdict(rated), "rater": name, "why": f"{said}; not counted in the verdict."})
+        said = f"{_BESIDE[LeftOut(str(why))]}; not counted in the verdict."
+        found.append({**asdict(rated), "rater": name, "why": said})
     return found
 
 

@@ -4,18 +4,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, update
+from sqlalchemy import func, update
 from sqlmodel import Session, col, insert, select
 
 from backend.domain.errors import NotFound
-from backend.domain.experiments.words import VoteKind
-from backend.models import ExperimentRater, Score, Trial, Vote
+from backend.models import Score, Trial, Vote
 from backend.store.database.rows import get_row, insert_row
+from backend.store.experiments import counting
 
 #: What of a vote the statistics need: left take, right take, choice, rater.
 Ballot = tuple[str, str, str, str]
-#: Whose votes say which prompt is better: a model as a judge is shown beside them.
-COUNTED = (VoteKind.PERSON, VoteKind.IMPORTED)
 
 
 def insert_vote(session: Session, vote: Vote) -> None:
@@ -56,32 +54,19 @@ def mark_undone(session: Session, vote_id: str, at: datetime) -> bool:
     return bool(session.exec(mark).rowcount)
 
 
-def _counts(experiment_id: str, criterion_id: str) -> list[ColumnElement[bool]]:
-    """What holds for votes that the statistics are given."""
-    excluded = (
-        select(ExperimentRater.rater)
-        .where(ExperimentRater.experiment_id == experiment_id, col(ExperimentRater.excluded_at).is_not(None))
-        .scalar_subquery()
-    )
-    return [
-        col(Vote.experiment_id) == experiment_id,
-        col(Vote.criterion_id) == criterion_id,
-        col(Vote.undone_at).is_(None),
-        col(Vote.sighted).is_(False),
-        col(Vote.kind).in_(COUNTED),
-        col(Vote.rater).not_in(excluded),
-    ]
-
-
 def list_ballots(session: Session, experiment_id: str, criterion_id: str) -> list[Ballot]:
-    """Votes that count, in the order in which they came.
-
-    Left out: what was taken back, votes of raters who are excluded, of machines, and of whoever had seen
-    which take is which.
-    """
-    query = select(Vote.left_job, Vote.right_job, Vote.choice, Vote.rater)
-    found = session.exec(query.where(*_counts(experiment_id, criterion_id)).order_by(col(Vote.id)))
+    """Votes that count, in the order in which they came."""
+    query = select(Vote.left_job, Vote.right_job, Vote.choice, Vote.rater).where(
+        Vote.experiment_id == experiment_id, Vote.criterion_id == criterion_id
+    )
+    found = session.exec(query.where(counting.counts(experiment_id)).order_by(col(Vote.id)))
     return [(left, right, choice, rater) for left, right, choice, rater in found]
+
+
+def list_counted(session: Session, experiment_id: str, criterion_id: str) -> Sequence[Vote]:
+    """The same with all that is known of them."""
+    query = select(Vote).where(Vote.experiment_id == experiment_id, Vote.criterion_id == criterion_id)
+    return session.exec(query.where(counting.counts(experiment_id)).order_by(col(Vote.id))).all()
 
 
 def count_votes(session: Session, experiment_id: str, criterion_id: str) -> dict[str, int]:
@@ -89,7 +74,7 @@ def count_votes(session: Session, experiment_id: str, criterion_id: str) -> dict
     query = select(Vote.rater, func.count()).where(
         Vote.experiment_id == experiment_id,
         Vote.criterion_id == criterion_id,
-        col(Vote.undone_at).is_(None),
+        counting.stands(),
     )
     return dict(session.exec(query.group_by(col(Vote.rater))).all())
 

@@ -23,6 +23,7 @@ from backend.models import (
     Video,
     Vote,
 )
+from backend.store.experiments import counting
 
 #: The only owners whose experiments are asked for; None: everybody's.
 Owners = Sequence[str] | None
@@ -58,7 +59,8 @@ class TrialRow(NamedTuple):
 
 
 class VoteRow(NamedTuple):
-    """A vote that was not taken back. why: its pair was shown. excluded_at: its rater is left out since."""
+    """A vote that was not taken back. why: its pair was shown. excluded_at: its rater is left out since.
+    left_out: why it doesn't count, a `LeftOut`; None: it counts."""
 
     experiment_id: str
     id: str
@@ -78,6 +80,7 @@ class VoteRow(NamedTuple):
     excluded_at: datetime | None
     why: str | None
     shown_at: datetime | None
+    left_out: str | None
 
 
 class ScoreRow(NamedTuple):
@@ -159,14 +162,15 @@ def list_votes(
     )
     query = (
         select(
-            *_columns(Vote, VoteRow, without=4),
+            *_columns(Vote, VoteRow, without=5),
             col(Criterion.question), col(ExperimentRater.excluded_at), col(Pair.why), col(Pair.shown_at),
+            counting.why_left_out(experiment_id),
         )
         .join(Experiment, col(Experiment.id) == col(Vote.experiment_id))
         .join(Criterion, col(Criterion.id) == col(Vote.criterion_id), isouter=True)
         .join(ExperimentRater, rater, isouter=True)
         .join(Pair, col(Pair.id) == col(Vote.pair_id), isouter=True)
-        .where(*_of(Vote.experiment_id, experiment_id, owners), col(Vote.undone_at).is_(None))
+        .where(*_of(Vote.experiment_id, experiment_id, owners), counting.stands())
         .where(col(Vote.id) > after)
         .order_by(col(Vote.id))
         .limit(limit)
@@ -207,17 +211,14 @@ def list_checks(session: Session, experiment_id: str | None, owners: Owners) -> 
 def count_choices(session: Session, experiment_id: str) -> list[tuple[str, str, str, str, int]]:
     """(question's id, left take, right take, choice, how many people chose so).
 
-    Of people alone who had not seen which take is which and whose votes count.
+    Votes that count and were given here, by people.
     """
-    excluded = select(col(ExperimentRater.rater)).where(
-        col(ExperimentRater.experiment_id) == experiment_id, col(ExperimentRater.excluded_at).is_not(None)
-    )
     what = (col(Vote.criterion_id), col(Vote.left_job), col(Vote.right_job), col(Vote.choice))
     query = (
         select(*what, func.count())
         .where(
             col(Vote.experiment_id) == experiment_id, col(Vote.kind) == VoteKind.PERSON,
-            col(Vote.undone_at).is_(None), col(Vote.sighted).is_(False), col(Vote.rater).not_in(excluded),
+            counting.counts(experiment_id),
         )
         .group_by(*what)
         .order_by(func.min(Vote.id))

@@ -1,6 +1,5 @@
 """What findings are made of, and findings that are kept: the newest of every question."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, delete, func
@@ -11,18 +10,18 @@ from backend.domain.experiments.words import TrialState
 from backend.domain.states import JobState
 from backend.models import Cell, Criterion, ExperimentRater, FindingRow, Job, Trial, Vote
 from backend.store.database.rows import insert_row
+from backend.store.experiments import counting
 
 
 class GivenVote(NamedTuple):
-    """A vote that stands, counted or not."""
+    """A vote that stands. why: it is left out, a `LeftOut`; None: it counts."""
 
     id: str
     left: str
     right: str
     choice: str
     rater: str
-    kind: str  #: a `VoteKind`
-    sighted: bool
+    why: str | None
 
 
 class ShownTake(NamedTuple):
@@ -37,7 +36,7 @@ def _votes(experiment_id: str, criterion_id: str) -> list[ColumnElement[bool]]:
     return [
         col(Vote.experiment_id) == experiment_id,
         col(Vote.criterion_id) == criterion_id,
-        col(Vote.undone_at).is_(None),
+        counting.stands(),
     ]
 
 
@@ -75,9 +74,8 @@ def read_mark(session: Session, experiment_id: str, criterion_id: str) -> tuple[
 
 def list_votes(session: Session, experiment_id: str, criterion_id: str) -> list[GivenVote]:
     """Every vote that was not taken back, in the order in which they came."""
-    named: tuple[Any, ...] = (
-        Vote.id, Vote.left_job, Vote.right_job, Vote.choice, Vote.rater, Vote.kind, Vote.sighted
-    )  # fmt: skip
+    named: tuple[Any, ...] = (Vote.id, Vote.left_job, Vote.right_job, Vote.choice, Vote.rater)
+    named += (counting.why_left_out(experiment_id),)
     query = columns(*named).where(*_votes(experiment_id, criterion_id))
     return [GivenVote(*row) for row in session.connection().execute(query.order_by(col(Vote.id)))]
 
@@ -97,22 +95,10 @@ def list_shown(session: Session, experiment_id: str) -> list[ShownTake]:
     return [ShownTake(take, cell, state == JobState.STORED) for take, cell, state in rows]
 
 
-def excluded_raters(session: Session, experiment_id: str) -> set[str]:
-    """Whose votes a person has left out."""
-    query = select(ExperimentRater.rater).where(
-        col(ExperimentRater.experiment_id) == experiment_id, col(ExperimentRater.excluded_at).is_not(None)
-    )
-    return set(session.exec(query))
-
-
-def list_pair_criteria(session: Session, experiment_id: str) -> Sequence[Criterion]:
-    """What is asked of pairs: the experiment's own questions, the first one first, then the team's."""
-    query = select(Criterion).where(
-        (col(Criterion.experiment_id) == experiment_id) | col(Criterion.experiment_id).is_(None),
-        Criterion.kind == "pair",
-    )
-    found = session.exec(query.order_by(col(Criterion.id))).all()
-    return sorted(found, key=lambda one: (one.experiment_id is None, one.retired_at is not None))
+def is_pair_criterion(session: Session, experiment_id: str, criterion_id: str) -> bool:
+    """Is, or was, this asked of pairs in the experiment: as its own question, or as the team's?"""
+    found = session.get(Criterion, criterion_id)
+    return found is not None and found.kind == "pair" and found.experiment_id in (experiment_id, None)
 
 
 def find_kept(session: Session, experiment_id: str, criterion_id: str) -> FindingRow | None:

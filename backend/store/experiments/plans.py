@@ -9,6 +9,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from backend.models import Cell, Criterion, Experiment, ExperimentAxis, FindingRow, Job, Trial, Vote
 from backend.store.database.rows import one_of
+from backend.store.experiments import counting
 
 
 class TrialNow(NamedTuple):
@@ -93,7 +94,7 @@ def count_votes(session: Session, experiment_ids: Collection[str]) -> dict[str, 
     """id -> votes that were not taken back."""
     query = (
         columns(col(Vote.experiment_id), func.count())
-        .where(col(Vote.experiment_id).in_(experiment_ids), col(Vote.undone_at).is_(None))
+        .where(col(Vote.experiment_id).in_(experiment_ids), counting.stands())
         .group_by(col(Vote.experiment_id))
     )
     return {str(one): int(number) for one, number in session.connection().execute(query)}
@@ -101,6 +102,7 @@ def count_votes(session: Session, experiment_ids: Collection[str]) -> dict[str, 
 
 def newest_findings(session: Session, experiment_ids: Collection[str]) -> dict[str, FindingRow]:
     """id -> what was found last, of its first question."""
+    first = counting.first_questions(session, experiment_ids)
     query = select(FindingRow).where(col(FindingRow.experiment_id).in_(experiment_ids))
-    in_order = query.order_by(col(FindingRow.criterion_id).desc(), col(FindingRow.at))
-    return {row.experiment_id: row for row in session.exec(in_order)}
+    found = session.exec(query.order_by(col(FindingRow.at))).all()
+    return {row.experiment_id: row for row in found if row.criterion_id == first[row.experiment_id]}

@@ -9,7 +9,7 @@ from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
 from backend.domain.experiments.words import TrialOrigin
-from backend.models import Experiment, Job, Trial, Vote
+from backend.models import Experiment, Job, Trial
 from backend.store.database.rows import one_of
 
 
@@ -53,9 +53,3 @@ def list_figures(session: Session, experiment_id: str) -> list[TakeFigures]:
         .order_by(col(Trial.id))
     )  # fmt: skip
     return [TakeFigures._make(row) for row in session.execute(query)]
-
-
-def list_votes(session: Session, experiment_id: str, criterion_id: str) -> list[Vote]:
-    """Every vote on one question, in the order in which they came, also those that don't count."""
-    query = select(Vote).where(Vote.experiment_id == experiment_id, Vote.criterion_id == criterion_id)
-    return list(session.exec(query.order_by(col(Vote.id))))

@@ -10,15 +10,20 @@ from sqlmodel import select
 
 from backend.domain.errors import InvalidRequest, NotFound
 from backend.domain.experiments.errors import CapReached
-from backend.models import ExperimentRater, FindingRow, Job, Trial, Vote
+from backend.models import Criterion, ExperimentRater, FindingRow, Job, Trial, Vote
 from backend.science import fit
 from backend.services.experiments import findings, view
-from backend.store.experiments import running
+from backend.services.experiments.doors.export_rows import ExperimentTables
+from backend.services.experiments.judging import criteria
+from backend.services.experiments.judging.votes import list_for_fit
+from backend.services.experiments.reports import level_figures
+from backend.services.experiments.reports.report import write_report
+from backend.store.experiments import counting, running
 from tests import databases
 from tests.services.client import at_fault
 from tests.services.experiments.building import plan_body, started, ticks
 from tests.viewers import LOCAL_VIEWER
-from tests.world import ANA
+from tests.world import ANA, run_sql
 
 pytestmark = databases.BOTH
 
@@ -123,6 +128,51 @@ def test_sighted_votes_left_out_raters_and_machines_are_told_and_change_no_numbe
     assert set(raters) == {"ben", "dan", "gpt"}
     assert (raters["gpt"]["votes"], raters["gpt"]["agrees"], raters["gpt"]["flagged"]) == (4, 0.0, False)
     assert "not counted" in raters["gpt"]["why"]
+
+
+def test_every_place_that_counts_votes_counts_the_same_ones(world, judged):
+    experiment, (a, b) = judged
+    deps, now = world.deps, world.deps.clock.now()
+    told = {
+        "counts": give(world, experiment, a[0], b[0]),
+        "imported": give(world, experiment, b[1], a[1], kind="imported"),
+        "undone": give(world, experiment, a[2], b[2], undone_at=now, sighted=True),
+        "gone": give(world, experiment, a[5], b[2], kind="machine"),
+        "machine": give(world, experiment, a[3], b[3], kind="machine", rater="dan"),
+        "excluded": give(world, experiment, a[3], b[3], rater="dan", sighted=True),
+        "sighted": give(world, experiment, a[4], b[4], sighted=True),
+    }
+    run_sql(deps, "UPDATE trial SET state = 'retried' WHERE job_id = :id", id=a[5])
+    team = Criterion(id="0", question="Whose?", kind="pair")  # of everybody, and older than its own
+    its_finding = FindingRow(
+        experiment_id=experiment, criterion_id="0", last_vote="", method="", at=now,
+        data={"finding": {"verdict": {"words": "", "code": "alike", "leader": None}}},
+    )  # fmt: skip
+    with deps.store.begin() as session:
+        session.add_all([team, its_finding])
+        session.add(ExperimentRater(experiment_id=experiment, rater="dan", excluded_at=now))
+    with deps.store.read() as session:
+        ballots = list_for_fit(session, experiment, experiment)
+        left_out = counting.count_left_out(session, experiment, experiment)
+        assert criteria.first_id(session, running.get(session, experiment)) == experiment
+    assert ballots == [(a[0], b[0], "left", "ben"), (b[1], a[1], "left", "ben")]
+    assert left_out == dict.fromkeys(("undone", "gone", "machine", "excluded", "sighted"), 1)
+    seen = view.get_experiment(deps, LOCAL_VIEWER, experiment)
+    assert seen.verdict["code"] == "too_early", "the other question's finding is not its own"
+    assert find(world, experiment)["votes"] == 2
+    assert level_figures.good_takes(deps, seen, experiment).judged == 4
+    rows = [row for some in ExperimentTables(deps, LOCAL_VIEWER, experiment).votes().batches for row in some]
+    assert {row["vote"] for row in rows if row["counted"]} == {told["counts"], told["imported"]}
+    assert len(rows) == 6
+    report = write_report(deps, LOCAL_VIEWER, experiment).decode()
+    for words in (
+        "taken back by",
+        "had seen which take",
+        "left out by a person",
+        "of models",
+        "no part of it",
+    ):
+        assert words in report
 
 
 def test_without_votes_nothing_is_said_and_a_cap_is_told_as_what_stopped_it(world, judged):

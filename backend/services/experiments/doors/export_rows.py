@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
-from backend.domain.experiments.words import TrialState, VoteKind
+from backend.domain.experiments.words import TrialState
 from backend.domain.states import API_STATUS, JobState
 from backend.domain.take_filter import TakeFilter
 from backend.services.access import Viewer
@@ -121,15 +121,6 @@ class ExperimentTables:
         return {(one.experiment_id, one.job_id): one.cell_id for one in self._trials if one.job_id}
 
     @cached_property
-    def _judged(self) -> frozenset[tuple[str, str]]:
-        """(experiment, take) of those on which votes count: they stand for a cell that was not dropped."""
-        return frozenset(
-            (one.experiment_id, one.job_id)
-            for one in self._trials
-            if one.job_id and one.state == TrialState.MADE and self._cells[one.cell_id].dropped_at is None
-        )
-
-    @cached_property
     def _level_names(self) -> Mapping[str, str]:
         """Axis -> the column that has its label: style.camera -> level_style_camera."""
         with self._deps.store.read() as session:
@@ -188,15 +179,13 @@ class ExperimentTables:
 
     def _vote(self, one: VoteRow) -> Row:
         excluded = one.excluded_at is not None
-        by_people = one.kind != VoteKind.MACHINE and not one.sighted and not excluded
-        judged = {(one.experiment_id, one.left_job), (one.experiment_id, one.right_job)} <= self._judged
         return {
             "experiment": one.experiment_id, "vote": one.id, "left": one.left_job, "right": one.right_job,
             "choice": one.choice, "rater": one.rater,
             "left_cell": self._cell_of.get((one.experiment_id, one.left_job)),
             "right_cell": self._cell_of.get((one.experiment_id, one.right_job)),
             "both_bad": one.both_bad, "kind": one.kind, "sighted": one.sighted, "excluded": excluded,
-            "counted": by_people and judged,
+            "counted": one.left_out is None,
             "criterion": one.criterion_id, "question": one.question, "pair_why": one.why,
             "took_s": _seconds(one.took_ms), "seen_left_s": _seconds(one.seen_left_ms),
             "seen_right_s": _seconds(one.seen_right_ms), "shown_at": one.shown_at, "at": one.at,

@@ -14,7 +14,7 @@ from backend.services.access import Viewer
 from backend.services.audit.record import record
 from backend.services.deps import Deps
 from backend.services.experiments import rights
-from backend.store.experiments import raters, running
+from backend.store.experiments import counting, raters, running
 
 Kind = Literal["pair", "score"]
 PAIR: Kind = "pair"
@@ -38,10 +38,10 @@ def find_criterion(session: Session, experiment: Experiment, wanted: str | None 
     Raises:
         InvalidRequest: names `criterion`; there is none with that id here.
     """
-    known = raters.list_criteria(session, experiment.id)
     if wanted is None or wanted == experiment.id:
-        own = next((one for one in known if one.experiment_id == experiment.id and one.kind == PAIR), None)
-        return own or first_criterion(experiment)
+        kept = raters.get_criterion(session, first_id(session, experiment))
+        return kept if kept is not None and kept.retired_at is None else first_criterion(experiment)
+    known = raters.list_criteria(session, experiment.id)
     found = next((one for one in known if one.id == wanted), None)
     if found is None:
         raise InvalidRequest({"criterion": "is none that is asked in this experiment"})
@@ -50,7 +50,7 @@ def find_criterion(session: Session, experiment: Experiment, wanted: str | None 
 
 def first_id(session: Session, experiment: Experiment) -> str:
     """The id of the first question about pairs: that is what a finding is of, unless another is named."""
-    return find_criterion(session, experiment).id
+    return counting.first_questions(session, [experiment.id])[experiment.id]
 
 
 def list_criteria(deps: Deps, viewer: Viewer, experiment_id: str) -> Sequence[Criterion]:

@@ -114,10 +114,7 @@ def undo_vote(deps: Deps, viewer: Viewer, experiment_id: str, vote_id: str) -> V
 
 
 def list_for_fit(session: Session, experiment_id: str, criterion_id: str) -> list[Ballot]:
-    """(left take, right take, choice, rater) of every vote that counts, in the order in which they came.
-
-    Left out: what was taken back, votes of raters who are excluded, of machines, and sighted ones.
-    """
+    """(left take, right take, choice, rater) of every vote that counts, in the order in which they came."""
     return ballots.list_ballots(session, experiment_id, criterion_id)
 
 

@@ -9,12 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-from backend.domain.experiments.words import VoteKind
 from backend.domain.states import ENDED_STATES, JobState
 from backend.models import Vote
 from backend.services.deps import Deps
 from backend.services.experiments.view import ExperimentView
-from backend.store.experiments import findings, takes
+from backend.store.experiments import ballots, takes
 from backend.store.experiments.takes import TakeFigures
 
 #: A normal's 97.5 % quantile.
@@ -88,9 +87,7 @@ def good_takes(deps: Deps, view: ExperimentView, criterion_id: str) -> GoodTakes
     """What a take cost that people judged good. view: an experiment that may be seen."""
     with deps.store.read() as session:
         made = takes.list_figures(session, view.experiment.id)
-        votes = takes.list_votes(session, view.experiment.id, criterion_id)
-        excluded = findings.excluded_raters(session, view.experiment.id)
-    balance = _balances(vote for vote in votes if vote.rater not in excluded and _counts(vote))
+        balance = _balances(ballots.list_counted(session, view.experiment.id, criterion_id))
     costs = [one.cost_usd for one in made if one.cost_usd is not None and not one.reused]
     good = sum(won > 0 for won in balance.values())
     return GoodTakes(good, len(balance), sum(costs) if costs else None)
@@ -123,10 +120,6 @@ def _figures(axis: str, level: str, made: Sequence[TakeFigures]) -> LevelFigures
         if one.rendered_at is not None and one.submitted_at is not None
     ]
     return LevelFigures(axis, level, len(ended), failed, low, high, mean_of(costs), mean_of(lasted))
-
-
-def _counts(vote: Vote) -> bool:
-    return vote.undone_at is None and not vote.sighted and vote.kind != VoteKind.MACHINE
 
 
 def _balances(votes: Iterable[Vote]) -> Mapping[str, int]:

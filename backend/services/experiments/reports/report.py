@@ -2,8 +2,7 @@
 method, and which votes were left out and why. Light or dark, as the reader's machine is."""
 
 import base64
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -11,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from backend.domain.errors import MediaError
-from backend.domain.experiments.words import VoteKind
+from backend.domain.experiments.words import LeftOut
 from backend.media.contact_sheet import shrink_picture
-from backend.models import Vote
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.experiments import findings, view
@@ -23,8 +21,7 @@ from backend.services.experiments.view import ExperimentView
 from backend.services.gallery import takes as gallery
 from backend.services.gallery.figures import dollars
 from backend.services.gallery.pictures import poster_key
-from backend.store.experiments import raters as rater_rows
-from backend.store.experiments import takes
+from backend.store.experiments import counting
 
 #: So many posters of a cell, and of all cells, so that the file can be sent by mail.
 POSTERS_OF_CELL, POSTERS_MAX = 4, 160
@@ -33,15 +30,16 @@ PICTURE_MAX_BYTES = 20 * 1024 * 1024
 _TEMPLATE = Path(__file__).with_name("report.html")
 #: Why a vote doesn't count -> how that is told.
 _LEFT_OUT = {
-    "undone": "taken back by whoever gave them",
-    "sighted": "given after the rater had seen which take is of which cell",
-    "excluded": "of raters who were left out by a person",
-    "machine": "of models; they are shown beside people, and not mixed in",
+    LeftOut.UNDONE: "taken back by whoever gave them",
+    LeftOut.SIGHTED: "given after the rater had seen which take is of which cell",
+    LeftOut.EXCLUDED: "of raters who were left out by a person",
+    LeftOut.MACHINE: "of models; they are shown beside people, and not mixed in",
+    LeftOut.GONE: "on takes that are no part of it any more",
 }
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class LeftOutVotes:
     """Votes that don't count. why: in words."""
 
     number: int
@@ -124,21 +122,8 @@ def _picture(deps: Deps, key: str | None) -> str | None:
     return None
 
 
-def _left_out(deps: Deps, experiment_id: str, criterion_id: str) -> list[LeftOut]:
+def _left_out(deps: Deps, experiment_id: str, criterion_id: str) -> list[LeftOutVotes]:
     """How many votes don't count, by why."""
     with deps.store.read() as session:
-        votes: Sequence[Vote] = takes.list_votes(session, experiment_id, criterion_id)
-        known: Iterable[Any] = rater_rows.list_raters(session, experiment_id)
-        excluded = {one.rater for one in known if one.excluded_at is not None}
-    counted = Counter(why for vote in votes if (why := _why_not(vote, excluded)))
-    return [LeftOut(counted[why], words) for why, words in _LEFT_OUT.items() if counted[why]]
-
-
-def _why_not(vote: Vote, excluded: set[str]) -> str | None:
-    if vote.undone_at is not None:
-        return "undone"
-    if vote.kind == VoteKind.MACHINE:
-        return "machine"
-    if vote.rater in excluded:
-        return "excluded"
-    return "sighted" if vote.sighted else None
+        counted = counting.count_left_out(session, experiment_id, criterion_id)
+    return [LeftOutVotes(counted[why], words) for why, words in _LEFT_OUT.items() if why in counted]
