@@ -135,7 +135,9 @@ const loadMore = async place => {
 // Where a person is in the wall belongs to the entry of the browser's history, so that Back finds it again.
 const rememberPlace = place => {
   if (place.wanted || !place.grid.isConnected) return
-  const here = { top: Math.round(place.scroller.scrollTop), focus: place.current, count: place.wall.items.length }
+  const here = {
+    query: place.at, top: Math.round(place.scroller.scrollTop), focus: place.current, count: place.wall.items.length,
+  }
   history.replaceState({ ...history.state, wall: here }, "")
   place.wall.keep()
 }

@@ -183,7 +183,7 @@ const makeWall = () => {
       const done = { matched: 0, changed: 0, skipped: [], undo: [] }
       const parts = all ? [{ filter: wall.filter() }] : inParts(ids)
       const shown = all ? wall.items.map(card => card.id) : ids
-      const step = { ids: shown, undo: done.undo }
+      const step = { ids: shown, undo: done.undo }, were = { items: wall.items, era }
       try {
         for (const [at, which] of parts.entries()) {
           if (parts.length > 1) progress(at / parts.length)
@@ -197,19 +197,21 @@ const makeWall = () => {
         if (done.undo.length) steps.push(step)
       }
       const skipped = new Set(done.skipped.map(one => one.id))
-      if (body.trash || body.restore) step.back = wall.remove(shown.filter(id => !skipped.has(id)))
+      if (body.trash || body.restore) step.back = wall.remove(shown.filter(id => !skipped.has(id)), were)
       else await refresh(shown)
       return { ...done, undo: done.undo.length > 0 }
     },
-    // They leave the wall; returns what puts them back where they were.
-    remove(ids) {
-      const gone = new Set(ids), before = wall.items
-      wall.items = before.filter(card => !gone.has(card.id))
+    // They leave the wall; returns what puts them back where they were. were: the list when this was asked for. The
+    // push may have taken some of them away since, which are put back as well; into another list nothing is.
+    remove(ids, were = { items: wall.items, era }) {
+      const gone = new Set(ids), before = were.items
+      wall.items = wall.items.filter(card => !gone.has(card.id))
       const left = before.filter(card => gone.has(card.id))
       left.forEach(card => { known.delete(card.id); wall.select.delete(card.id) })
       tell("removed", ids)
       tell("select")
       return () => {
+        if (were.era !== era) return
         left.forEach(card => known.set(card.id, card))
         const later = wall.items.filter(card => !before.includes(card))
         wall.items = [...before.filter(card => known.has(card.id)), ...later]

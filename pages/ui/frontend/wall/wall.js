@@ -110,20 +110,21 @@ const applyWall = (place, data) => {
   Object.assign(wall, { me: data.me, blind: data.blind, sort: data.sort, trashed: data.trashed })
   const resized = place.size !== data.size
   place.size = data.size
+  // A place belongs to its list: another list begins at its top.
+  const back = place.next?.query === data.query ? place.next : null
+  place.next = null
   if (place.at !== data.query) {
-    const back = place.next
     place.at = data.query
-    place.next = null
     place.current = null
     place.fresh = 0
     place.pill.hidden = true
     wall.begin({ query: data.query, takes: data.takes, next_cursor: data.next_cursor }, Boolean(back))
-    if (back) restorePlace(place, back)
   } else {
     wall.merge(data.takes)
     if (resized) relay(place)
     else drawWindow(place, true)
   }
+  if (back) restorePlace(place, back)
 }
 
 // Takes that came since: all of them where nothing is filtered, else the server says which of them fit.
