@@ -70,6 +70,7 @@ with right if is_tall else left:
         if has_frames and viewer.may(Do.UPLOAD):
             actions.draw_picture_menu(take.job)
         more.draw_more(deps, viewer, take, has_frames=has_frames)
+    lineage.draw_place(deps, viewer, take.job)
     lineage.draw_lineage(deps, viewer, take.job)
 
 with right:

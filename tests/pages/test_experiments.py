@@ -26,7 +26,7 @@ from tests.services.receiving import WAY
 from tests.viewers import LOCAL_VIEWER
 
 Visit = Callable[..., AppTest]
-LIST, ONE = "library/experiments.py", "library/experiment.py"
+LIST, ONE, TAKE = "library/experiments.py", "library/experiment.py", "library/take.py"
 AXES = {"prompt": PROMPTS, "params.duration": ["5", "10"]}
 
 
@@ -149,7 +149,7 @@ def test_a_take_is_varied_from_its_page_and_a_plan_is_taken_up_again(
     visit: Visit, desk: Desk, deps: Deps
 ) -> None:
     job = desk.take("stored", prompt="A red dress, slow pan")
-    app = visit("library/take.py", take=job.id)
+    app = visit(TAKE, take=job.id)
     app.button(key=f"vary-this-{job.id}").click().run()
     assert app.text_area(key="plan:prompt").value == "A red dress, slow pan"
     assert app.session_state["plan:table"] == [{"Vary": "prompt", "Value": "A red dress, slow pan"}]
@@ -200,8 +200,10 @@ def test_the_matrix_warns_whoever_may_judge_before_it_names_cells(
     assert raters.is_sighted(deps, LOCAL_VIEWER, one)
     assert "3 of 4 takes, 1 failed" in words(app)
     assert "spent \\$3\\.70, no cap" in words(app), "what was billed, not what was estimated"
+    assert "A retry stands in its place there" in words(visit(TAKE, take=jobs[3]))
     app.button(key="experiment-retry").click().run()
     assert of(deps, one).counts["planned"] == 1
+    assert "a retry from here stands alone" in words(visit(TAKE, take=jobs[3]))
     app.button(key="experiment-pause").click().run()
     assert of(deps, one).experiment.state == ExperimentState.PAUSED
     app.button(key="experiment-resume").click().run()

@@ -18,6 +18,7 @@ from backend.services.deps import Deps
 from backend.services.money import budgets, limits
 from backend.services.money.quotes import price_columns
 from backend.services.takes.check_request import CheckedRequest, check_request
+from backend.services.takes.remake.place import hand_on
 from backend.services.takes.request import TakeRequest
 from backend.store.fast.new_row import new_row
 from backend.store.fast.take import insert_take
@@ -46,7 +47,7 @@ def create_job(
     """Make a job of a request, once for each key.
 
     idempotency_key: the form's or client's; the same key and request again give the same job.
-    replaces: the job whose place it takes, ended in the same commit or not at all.
+    replaces: the job whose place it takes, in its experiment, too; ended in the same commit or not at all.
     also: what else is written in that commit, by statements alone; whatever it raises, no job is made.
 
     Raises:
@@ -55,6 +56,7 @@ def create_job(
         IdempotencyKeyReused: the key was used for another request.
         BudgetExceeded: a limit would be passed; no job was made.
         StaleState: the job whose place it was to take has moved on; no job was made.
+        CapReached, PriceNotKnown: that job's place in an experiment has no room for it; no job was made.
     """
     viewer.must(Do.START)
     check_key(idempotency_key)
@@ -69,6 +71,8 @@ def create_job(
         with deps.store.begin(shared=True) as session:
             if also is not None:
                 also(session, job)
+            if replaces is not None:
+                hand_on(deps, session, replaces.job_id, job)
             _insert(deps, session, viewer, job, rules, made_from=_made_from(checked.request, replaces))
             if replaces is not None:
                 replaces.end_job(session, job)

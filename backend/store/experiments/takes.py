@@ -9,7 +9,7 @@ from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
 from backend.domain.experiments.words import TrialOrigin
-from backend.models import Experiment, Job, Trial
+from backend.models import Cell, Experiment, Job, Trial
 from backend.store.database.rows import one_of
 
 
@@ -26,6 +26,31 @@ def list_takes(session: Session, *, experiment: str | None, cells: Sequence[str]
     if cells:
         query = query.where(one_of(Trial.cell_id, list(cells)))
     return [job_id for job_id in session.exec(query) if job_id is not None]
+
+
+class Place(NamedTuple):
+    """Where a take stands that was made for an experiment."""
+
+    trial: Trial
+    cell_is_dropped: bool
+
+
+def experiment_of(session: Session, job_id: str) -> str | None:
+    """The experiment that a take was made for, or was asked for again; None: none."""
+    found = find_place(session, job_id)
+    return found.trial.experiment_id if found is not None else None
+
+
+def find_place(session: Session, job_id: str) -> Place | None:
+    """Its place in the experiment that it was made for, as it is now; None: it was made for none."""
+    query = (
+        select(Trial, col(Cell.dropped_at).is_not(None))
+        .join(Cell, col(Cell.id) == col(Trial.cell_id))
+        .where(Trial.job_id == job_id, Trial.origin != TrialOrigin.REUSED)
+        .execution_options(populate_existing=True)
+    )
+    row = session.exec(query.limit(1)).first()
+    return None if row is None else Place(row[0], bool(row[1]))
 
 
 class TakeFigures(NamedTuple):

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 import streamlit as st
 
 from backend.domain.library.review import OriginHow, short_id
+from backend.domain.states import JobState
 from backend.models import Job
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery.lineage import get_lineage
 from backend.services.gallery.takes import Take
-from pages.ui import context
+from backend.services.takes.remake.place import PlaceState, find_place
+from pages.ui import context, text
 from pages.ui.takes import cards
 
 #: How wide a poster is shown, in pixels.
@@ -23,6 +25,30 @@ WORDS: dict[OriginHow, tuple[str, str]] = {
     OriginHow.VARIED: ("Variation of", "Varied as"),
     OriginHow.RERUN: ("Rerun of", "Rerun as"),
 }
+
+#: Where an experiment's page is, as the kit finds it.
+EXPERIMENT = "library/experiment.py"
+#: state of its place -> what comes of a retry
+RETRIED: dict[PlaceState, str] = {
+    PlaceState.OPEN: "A retry stands in its place there, and counts in its cap.",
+    PlaceState.FILLED: "Another take was asked for in its place there; a retry from here stands alone.",
+    PlaceState.DROPPED: "Its combination was dropped there; a retry from here stands alone.",
+    PlaceState.CLOSED: "It is closed: a retry from here stands alone, and is not judged there.",
+}
+
+
+def draw_place(deps: Deps, viewer: Viewer, job: Job) -> None:
+    """The experiment that it was made for, and what comes of a retry; nothing for a take of none."""
+    place = find_place(deps, viewer, job.id)
+    if place is None:
+        return
+    with st.container(key="take-place", gap="xxsmall"):
+        st.page_link(
+            EXPERIMENT, label=f"Of the experiment **{text.plain(place.name)}**", icon=":material/science:",
+            query_params={"id": place.experiment_id, "step": "run"},
+        )  # fmt: skip
+        if job.state in (JobState.FAILED, JobState.HELD):
+            st.caption(RETRIED[place.state])
 
 
 def draw_lineage(deps: Deps, viewer: Viewer, job: Job) -> None:

@@ -6,6 +6,7 @@ import pytest
 from sqlmodel import col, select
 
 from backend.domain.errors import InvalidRequest, NotAllowed, StateConflict
+from backend.domain.experiments.errors import CapReached
 from backend.domain.kinds import BudgetPeriod, BudgetScope
 from backend.models import FindingRow, Job
 from backend.services.access import Role, Viewer
@@ -14,10 +15,13 @@ from backend.services.experiments.running import fair_share
 from backend.services.money import limits_admin
 from backend.services.prompting import vocabulary_admin
 from backend.services.prompting.template_variables import Variable, VariableKind
+from backend.services.takes import held_choices
+from backend.services.takes import retry as takes_retry
 from backend.store.money import ledger
 from tests import databases
 from tests.services.experiments.building import (
     MOVES,
+    SENT,
     TAKE_USD,
     experiment_of,
     make_experiment,
@@ -276,6 +280,34 @@ def test_retry_makes_only_what_failed_again_and_never_what_is_held(world):
     assert states == [
         ("made", "made", 0, 7), ("retried", "made", 0, 7), ("made", "made", 0, 7), ("made", "retried", 1, 7)
     ]  # fmt: skip
+
+
+def test_a_take_made_again_from_its_own_page_stands_in_its_place_within_the_cap_while_that_is_open(world):
+    """Failed and retried, held and sent again. Once it is closed, a retry stands alone."""
+    experiment = started(world, 3, cap_usd=4 * TAKE_USD)
+    ticks(world)
+    failed, held, other = takes_of(world, experiment)
+    end(world, failed, "failed", error={"charged": "no"})
+    end(world, held, "held")
+    control.pause(world.deps, LOCAL_VIEWER, experiment)  # a person asks for this one take all the same
+    again = takes_retry.retry_job(world.deps, LOCAL_VIEWER, failed.id)
+    run_sql(world.deps, "UPDATE experiment SET cap_micros = 2100000")
+    with pytest.raises(CapReached):  # the held one may have been charged: four count
+        held_choices.send_again(world.deps, LOCAL_VIEWER, held.id)
+    assert world.job(held).state == "held"
+    run_sql(world.deps, "UPDATE experiment SET cap_micros = 2800000")
+    resent = held_choices.send_again(world.deps, LOCAL_VIEWER, held.id)
+    made = {one.job_id: (one.state, one.origin, one.attempt) for one in trials_of(world, experiment)}
+    assert made == {
+        failed.id: ("retried", "made", 0), again.id: ("made", "retried", 1),
+        held.id: ("retried", "made", 0), resent.id: ("made", "retried", 1), other.id: ("made", "made", 0),
+    }  # fmt: skip
+    assert experiment_of(world, experiment).spent_micros == 2_800_000
+    world.advance(again, *SENT)
+    end(world, again, "failed", error={"charged": "no"})
+    control.close(world.deps, LOCAL_VIEWER, experiment)
+    alone = takes_retry.retry_job(world.deps, LOCAL_VIEWER, again.id)
+    assert alone.id not in {one.job_id for one in trials_of(world, experiment)}
 
 
 def test_close_cancels_what_was_not_sent_and_nothing_else_and_is_written_down_once(world):

@@ -333,6 +333,7 @@ TABLE: Mapping[str, Asks] = {
         PARTS, lambda f, g: f(g.deps, g.viewer, g.deps.catalogue.get(MODEL), {})
     ),
     "takes.request_photos.photo_notes_of": told(PARTS, lambda f, g: f(g.deps, g.viewer, g.job)),
+    "takes.remake.place.find_place": needs(SEE)("none"),
     "takes.retry.retry_job": about("change", CHANGE, Do.START)(),
     "takes.to_change.get_to_change": Asks(_get_to_change, (CHANGE,), "change"),
     "team.people_admin.describe_self": told(OWN, lambda f, g: f(g.deps, g.viewer)),
