@@ -5,9 +5,17 @@ import streamlit as st
 from backend.domain.access.roles import Do
 from backend.services.lifecycle import provider_pause
 from backend.services.operations import backlog, heartbeat, status
-from backend.services.operations.watch import troubles
+from backend.services.operations.watch import standing, troubles
 from pages.ui import components, context, money, rights, shell, text
-from pages.ui.operate import charges, deliveries, health, limits_editor, refusals, replays
+from pages.ui.operate import (
+    charges,
+    deliveries,
+    health,
+    limits_editor,
+    refusals,
+    replays,
+    standing_experiments,
+)
 
 rights.draw_page_for(Do.SEE_OPERATIONS)
 deps = context.deps()
@@ -18,6 +26,7 @@ shell.draw_warnings()
 for provider, paused in provider_pause.list_pauses(deps).items():
     health.draw_pause(provider, paused, now)
 health.draw_troubles(troubles.list_troubles(deps))
+standing_experiments.draw_standing(standing.list_standing(deps), now)
 health.draw_figures(deps, numbers, now)
 money.draw_figures(deps, context.viewer())
 money.draw_balance(deps)

@@ -6,12 +6,14 @@ import streamlit as st
 from backend.domain.errors import MediaDenied
 from backend.domain.states import JobEvent
 from backend.domain.trouble import Charged, Trouble
+from backend.services.experiments import control, waves
 from backend.services.gallery import takes as gallery
 from backend.services.lifecycle import provider_pause
 from backend.services.operations import heartbeat
 from backend.services.operations.inbox import replay_all
 from backend.web.api.take_json import take_json
 from tests.pages.conftest import link, shown, words
+from tests.services.experiments.building import make_experiment
 from tests.services.receiving import LINK
 from tests.viewers import LOCAL_VIEWER
 from tests.world import BEN, run_sql
@@ -190,8 +192,14 @@ def test_what_takes_meet_is_told_to_creators_and_what_to_do_about_it_to_operator
         said = words(visit(page, take=jobs[1].id)).replace("\\", "")
         assert ("FETCH_ALLOW" in said) == told
         assert ("10.0.0.7" in said) == (page != ACTIVITY)
+    experiment = make_experiment(desk.deps, LOCAL_VIEWER).experiment.id
+    control.start(desk.deps, LOCAL_VIEWER, experiment)
+    waves.pause_by_itself(desk.deps, experiment, "4 of the last 10 takes failed. Retry what failed.")
     app = visit(OPERATIONS)
     assert "2 takes meet this" in words(app)
+    assert "stands still" in words(app)
+    assert "Retry what failed" in words(app)
+    assert experiment in link(app, "Open it")
     assert link(app, "The newest").endswith(jobs[1].id)
     take = gallery.get_take(desk.deps, LOCAL_VIEWER, jobs[1].id)
     assert "FETCH_ALLOW" not in str(take_json(desk.deps, LOCAL_VIEWER, take))

@@ -18,6 +18,8 @@ from backend.store.experiments import running
 
 S = ExperimentState
 CLOSED = "This experiment is closed; nothing more is made of it."
+#: How the words begin of an experiment that a person has paused, not it itself.
+BY_HAND = "Paused by "
 NOT_STARTED = "This experiment is only planned; start it first."
 
 
@@ -76,7 +78,7 @@ def pause(deps: Deps, viewer: Viewer, experiment_id: str) -> Experiment:
         experiment = _get_started(session, viewer, experiment_id)
         if experiment.state == S.PAUSED:
             return experiment
-        why = f"Paused by {viewer.name}."
+        why = f"{BY_HAND}{viewer.name}."
         return _move(deps, session, viewer, experiment, Action.EXPERIMENT_PAUSED, state=S.PAUSED, why=why)
 
 

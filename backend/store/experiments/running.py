@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, or_, update
+from sqlalchemy import and_, func, not_, or_, update
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
@@ -66,6 +66,23 @@ def list_still(session: Session, *, before: datetime) -> Sequence[str]:
     last = func.coalesce(Experiment.looked_at, Experiment.started_at)
     query = select(Experiment.id).where(Experiment.state == ExperimentState.RUNNING, last < before)
     return session.exec(query.where(waits.exists()).order_by(col(Experiment.id))).all()
+
+
+def list_standing(session: Session, *, before: datetime, by_hand: str, limit: int) -> Sequence[Experiment]:
+    """Those that wait for somebody, the longest first: paused by themselves, or no take made since `before`.
+
+    by_hand: how the words begin of those that a person has paused. Of one that runs, places wait for a take.
+    """
+    waits = select(Trial.id).where(Trial.experiment_id == Experiment.id, Trial.state == TrialState.PLANNED)
+    last = func.coalesce(Experiment.looked_at, Experiment.started_at)
+    paused = and_(
+        col(Experiment.state) == ExperimentState.PAUSED,
+        not_(col(Experiment.why).startswith(by_hand, autoescape=True)),
+    )
+    canary = and_(col(Experiment.state) == ExperimentState.CANARY, last < before)
+    still = and_(col(Experiment.state) == ExperimentState.RUNNING, last < before, waits.exists())
+    query = select(Experiment).where(or_(paused, canary, still)).order_by(last, col(Experiment.id))
+    return session.exec(query.limit(limit)).all()
 
 
 def next_trials(session: Session, experiment_id: str, *, canary: bool, limit: int) -> Sequence[NextTrial]:

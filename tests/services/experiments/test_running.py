@@ -13,6 +13,7 @@ from backend.services.access import Role, Viewer
 from backend.services.experiments import control, retry, waves
 from backend.services.experiments.running import fair_share
 from backend.services.money import limits_admin
+from backend.services.operations.watch import standing
 from backend.services.prompting import vocabulary_admin
 from backend.services.prompting.template_variables import Variable, VariableKind
 from backend.services.takes import held_choices
@@ -263,6 +264,15 @@ def test_an_experiment_that_stands_still_is_told_to_operators_once(world, caplog
     ticks(world, 3)
     told = [record for record in caplog.records if record.message == "experiments stand still"]
     assert [record.experiments for record in told] == [[experiment]]
+    waves.pause_by_itself(world.deps, started(world, 1), "It broke.")
+    control.pause(world.deps, LOCAL_VIEWER, started(world, 1))  # meant so: nobody is told
+    first = started(world, 2, canary=1)
+    world.deps.clock.pass_s(2 * waves.STILL_AFTER.total_seconds())
+    why = {one.id: one.why for one in standing.list_standing(world.deps)}
+    assert len(why) == 3
+    assert "Places wait for a take" in why[experiment]
+    assert "first takes" in why[first]
+    assert "It broke." in why.values()
 
 
 def test_retry_makes_only_what_failed_again_and_never_what_is_held(world):
