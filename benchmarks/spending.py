@@ -111,7 +111,8 @@ def _fill(deps: Any, newer: int, count: int) -> None:
 def _take(rng: random.Random, at: datetime) -> dict[str, Any]:
     state = "failed" if rng.random() < 0.02 else "stored"
     job = crowd.row(rng, at, rng.choice(PEOPLE), rng.choice(MODELS), state, "")
-    return {**job, "template_version": rng.randrange(1, 4), "billed_usd": 0.4}
+    opened = at if rng.random() < 0.95 else None
+    return {**job, "template_version": rng.randrange(1, 4), "billed_usd": 0.4, "opened_at": opened}
 
 
 def _lines(job: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -21,7 +21,7 @@ from backend.models.experiments import (
     Trial,
     Vote,
 )
-from backend.models.jobs import HELD, STRANDED, WASTED, Delivery, History, Job, JobColumns, JobHead
+from backend.models.jobs import HELD, STRANDED, UNOPENED, WASTED, Delivery, History, Job, JobColumns, JobHead
 from backend.models.library import (
     Collection,
     CollectionTake,
@@ -51,7 +51,7 @@ from backend.models.prompting import Template, VocabularyEntry
 from backend.models.team import AuditEntry, LoginSession, Person, RefusedDeliveries
 
 __all__ = [
-    "HELD", "STRANDED", "WASTED", "AuditEntry", "BigInt", "Budget", "CatalogueEntry", "Cell",
+    "HELD", "STRANDED", "UNOPENED", "WASTED", "AuditEntry", "BigInt", "Budget", "CatalogueEntry", "Cell",
     "Collection", "CollectionTake", "Criterion", "DaySum", "Delivery", "Draft", "Experiment",
     "ExperimentAxis", "ExperimentRater", "Favourite", "FileCheck", "FindingRow", "History", "Job",
     "JobColumns", "JobHead", "Json", "KeyValue", "LedgerEntry", "LibraryColumns", "LoginSession",

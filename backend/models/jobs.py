@@ -12,6 +12,10 @@ from backend.models.columns import Json, moment, partial_index
 HELD = text("state = 'held'")
 #: Paid for, and nothing came of it.
 WASTED = text("billed_usd > 0 AND state IN ('failed', 'cancelled')")
+#: Paid for, and nobody has looked at what came, or has judged it.
+UNOPENED = text(
+    "state = 'stored' AND billed_usd > 0 AND opened_at IS NULL AND review IS NULL AND rating_count = 0"
+)
 #: Few takes have none, once a team has projects; the sums of one read those that do.
 OF_PROJECT = text("project_id IS NOT NULL")
 #: In the trash, with its files.
@@ -36,6 +40,7 @@ class Job(SQLModel, table=True):
         partial_index("job_video", "video_id"),
         Index("job_asleep", "id", sqlite_where=STRANDED, postgresql_where=STRANDED),
         Index("job_wasted", "id", sqlite_where=WASTED, postgresql_where=WASTED),
+        Index("job_unopened", "id", sqlite_where=UNOPENED, postgresql_where=UNOPENED),
         Index("job_template", "template_version"),
         Index("job_project", "project_id", "id", sqlite_where=OF_PROJECT, postgresql_where=OF_PROJECT),
         Index("job_trashed", "trashed_at", sqlite_where=TRASHED, postgresql_where=TRASHED),
@@ -124,6 +129,7 @@ class Job(SQLModel, table=True):
     rating_sum: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     rating_count: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     edits: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  #: rises with each of these
+    opened_at: datetime | None = moment(default=None)  #: when somebody first opened it, once it was stored
     trashed_at: datetime | None = moment(default=None)
     trashed_by: str | None = None
     emptied_at: datetime | None = moment(default=None)  #: its files are gone, for good

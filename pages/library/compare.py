@@ -5,6 +5,7 @@ import streamlit as st
 from backend.domain.errors import NotFound
 from backend.services.gallery import takes as gallery
 from backend.services.gallery.takes import Take
+from backend.services.library import openings
 from pages.ui import components, context, text
 from pages.ui.library import wall
 from pages.ui.takes import cards
@@ -41,5 +42,7 @@ if len(found) < TAKES_MIN:
         icon=":material/compare:",
     )
     st.stop()
+if unopened := [take.job.id for take in found if take.job.opened_at is None]:
+    openings.note_opened(deps, viewer, unopened)
 shown = cards.cards_of(found)
 components.draw_compare([shown[take.job.id] for take in found], wall.who_looks(viewer), key="compare")

@@ -6,6 +6,7 @@ from backend.domain.access.roles import Do
 from backend.domain.errors import NotFound
 from backend.domain.states import ENDED_STATES, JobState
 from backend.services.gallery import takes as gallery
+from backend.services.library import openings
 from backend.services.operations.older_takes import complete_take
 from backend.services.takes.ways_out import WayOut, ways_out
 from pages.ui import components, context, live, money, rights, text
@@ -24,6 +25,8 @@ except NotFound as error:
     st.info(text.plain(error), icon=":material/search_off:")
     st.stop()
 complete_take(deps, take)
+if take.job.opened_at is None:
+    openings.note_opened(deps, viewer, [take_id])
 
 
 def draw_screen() -> live.Drawn:

@@ -35,7 +35,7 @@ def draw_report() -> None:
         draw_nothing()
         return
     picks = spending.count_picks(deps, viewer, replace(query, fitting=only), mine=only_mine)
-    tables.draw_figures(report.total, picks)
+    tables.draw_figures(report, picks)
     # The bar that was chosen stays among its like.
     around = {one: value for one, value in only.items() if one not in query.dimensions}
     with st.container(border=True, key="spend-bars"):
@@ -61,7 +61,9 @@ if deps.settings.is_demo:
     st.caption("Demo: these are the real prices, and nothing of it is paid.")
 zone = spending.time_zone(deps)
 st.caption(
-    f"Days are those of {zone}. Waste is what was billed for takes that failed or were cancelled, and for "
-    "those made of the same inputs as an earlier one that is stored: with the same seed, or sent by one "
-    "person within ten minutes without a seed. Those are found some ten minutes after they were asked for."
+    f"Days are those of {zone}. Waste is what was billed for takes that failed or were cancelled, for "
+    "those made of the same inputs as an earlier one that is stored (with the same seed, or sent by one "
+    "person within ten minutes without a seed; found some ten minutes after they were asked for), and for "
+    "those that nobody has opened, rated or reviewed within two weeks. A take is opened by its page, large "
+    "over the gallery, in a comparison, by a vote, in a ZIP, or by a program that asks for it."
 )

@@ -20,6 +20,7 @@ from backend.services.export.tables import WRITERS
 from backend.services.gallery import takes as gallery
 from backend.services.gallery.filter_query import FILTER_NAMES, parse_filter
 from backend.services.gallery.takes import Take
+from backend.services.library import openings
 
 #: format -> its content type
 FORMATS = {
@@ -119,12 +120,22 @@ def export_takes(deps: Deps, viewer: Viewer, asked: ExportQuery) -> Export:
     if asked.format != "zip":
         chunks = WRITERS[asked.format]([row for _, row in some] for some in pairs)
         return Export(name, FORMATS[asked.format], begun(chunks))
+    pairs = _opening(deps, viewer, pairs)
     bundle = partial(Bundle, deps, asked.template, rich=asked.rich, title=f"Dailies · {at:%Y-%m-%d %H:%M}")
     size_bytes, away = None, None
     if not asked.rich and number <= MEASURED_MAX and not deps.storage.link_origins():
         pairs = list(pairs)
         size_bytes, away = bundle().measure(pairs)
     return Export(name, FORMATS["zip"], begun(bundle(away=away).stream(pairs)), size_bytes)
+
+
+def _opening(
+    deps: Deps, viewer: Viewer, pairs: Iterable[Sequence[tuple[Take, TakeRow]]]
+) -> Iterator[Sequence[tuple[Take, TakeRow]]]:
+    """The same; whose turn it is counts as opened."""
+    for some in pairs:
+        openings.note_opened(deps, viewer, [take.job.id for take, _ in some if take.job.opened_at is None])
+        yield some
 
 
 def list_rows(deps: Deps, viewer: Viewer, wanted: TakeFilter) -> Iterable[Sequence[tuple[Take, TakeRow]]]:

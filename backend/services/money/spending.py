@@ -1,13 +1,15 @@
 """What was spent: estimated, billed, open and wasted, by day, person, model and more, two of them crossed.
 
-Open is what is reserved and not billed yet; wasted what was billed for takes that failed, were stopped, or
-were made of the same inputs as an earlier one (`takes.same_inputs`).
+Open is what is reserved and not billed yet; wasted what was billed for takes that failed, were stopped,
+were made of the same inputs as an earlier one (`takes.same_inputs`), or that nobody has opened in a fortnight
+(`library.openings`).
 What nobody knows is told as a number of unpriced takes, never as $0.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import date, tzinfo
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, tzinfo
+from enum import StrEnum
 from typing import Any
 
 from sqlmodel import Session
@@ -19,7 +21,7 @@ from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.money.spend_query import NONE, NOT_YET, Dimension, SpendQuery
 from backend.store.library import groups as kept_groups
-from backend.store.money import picks, project_sums, spend_sums
+from backend.store.money import picks, project_sums, spend_sums, waste
 from backend.store.money.ledger import MICROS_PER_USD
 
 #: dimension -> what the store calls it
@@ -91,7 +93,7 @@ class Spent:
 
     @property
     def wasted_usd(self) -> float:
-        """Dollars that were billed for takes that failed, were stopped, or had been made already."""
+        """Dollars that were billed for nothing."""
         return self.wasted_micros / MICROS_PER_USD
 
     @property
@@ -134,13 +136,22 @@ class SpendGroup:
         return {**named, **called, **self.spent.as_json()}
 
 
+class Waste(StrEnum):
+    """Why what was billed was for nothing."""
+
+    LOST = waste.LOST
+    TWICE = waste.TWICE
+    NEVER_OPENED = waste.NEVER_OPENED
+
+
 @dataclass(frozen=True)
 class SpendReport:
-    """Every group that has takes, and all of them together."""
+    """Every group that has takes, and all of them together. waste_usd: why -> dollars, if any."""
 
     query: SpendQuery
     groups: Sequence[SpendGroup]
     total: Spent
+    waste_usd: Mapping[Waste, float] = field(default_factory=dict)
 
 
 def time_zone(deps: Deps) -> tzinfo:
@@ -161,8 +172,8 @@ def spend_report(deps: Deps, viewer: Viewer, query: SpendQuery, *, mine: bool = 
     viewer.must(Do.SEE)
     owners = viewer.owner_names if mine else viewer.visible_names
     with deps.store.read() as session:
-        groups = spend_groups(session, query, owners=owners)
-    return SpendReport(query, groups, sum((group.spent for group in groups), Spent()))
+        groups, wasted = spend_groups(session, query, owners=owners, at=deps.clock.now())
+    return SpendReport(query, groups, sum((group.spent for group in groups), Spent()), wasted)
 
 
 @dataclass(frozen=True)
@@ -185,18 +196,19 @@ def count_picks(deps: Deps, viewer: Viewer, query: SpendQuery, *, mine: bool = F
 
 
 def spend_groups(
-    session: Session, query: SpendQuery, *, owners: Sequence[str] | None = None
-) -> list[SpendGroup]:
-    """The groups of a query, of these owners or of all."""
-    fitting = _fitting(query, owners)
+    session: Session, query: SpendQuery, *, owners: Sequence[str] | None = None, at: datetime
+) -> tuple[list[SpendGroup], Mapping[Waste, float]]:
+    """The groups of a query, of these owners or of all; and why what was wasted `at` this moment was."""
+    fitting, why = _fitting(query, owners), dict[Waste, float]()
     if fitting is None:
-        return []
+        return [], why
     names = [_COLUMNS[dimension] for dimension in query.dimensions if dimension not in NOT_YET]
     asked: dict[str, Any] = {"since": query.since, "until": query.until, "fitting": fitting}
     found = _sums(session, names, asked)
-    for *group, wasted in spend_sums.wasted_by(session, names, **asked):
+    for *group, reason, micros in waste.wasted_by(session, [*names, waste.WHY], at=at, **asked):
         known = found.get(tuple(group), Spent())
-        found[tuple(group)] = replace(known, wasted_micros=int(wasted))
+        found[tuple(group)] = known + Spent(wasted_micros=int(micros))
+        why[Waste(reason)] = why.get(Waste(reason), 0.0) + int(micros) / MICROS_PER_USD
     called: dict[str, str] = {}
     if Dimension.PROJECT in query.dimensions:
         called = {row.id: row.name for row in kept_groups.list_groups(session, Project)}
@@ -205,7 +217,7 @@ def spend_groups(
         for told, spent in ((_names(query, group), spent) for group, spent in found.items())
         if spent != Spent()
     ]
-    return sorted(groups, key=lambda group: _order(query, group))
+    return sorted(groups, key=lambda group: _order(query, group)), why
 
 
 def _fitting(query: SpendQuery, owners: Sequence[str] | None) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlmodel import Session
@@ -27,7 +28,7 @@ from backend.services.deps import Deps
 from backend.services.money import spending
 from backend.services.money.spend_query import NONE, Dimension, SpendQuery
 from backend.store.database.locks import acquire_advisory_lock
-from backend.store.money import spend_sums, statements
+from backend.store.money import spend_sums, statements, waste
 from backend.store.money.ledger import MICROS_PER_USD, to_micros
 
 #: (month, person, model, template), and what its takes come to.
@@ -140,7 +141,7 @@ def next_month(deps: Deps, viewer: Viewer) -> str | None:
     viewer.must(Do.CLOSE_MONTHS)
     closed = {found.month for found in list_statements(deps, viewer)}
     with deps.store.read() as session:
-        groups = spending.spend_groups(session, SpendQuery(Dimension.MONTH))
+        groups, _ = spending.spend_groups(session, SpendQuery(Dimension.MONTH), at=deps.clock.now())
     months = [group.names[Dimension.MONTH] for group in groups]
     this = f"{spending.today(deps):%Y-%m}"
     return min((month for month in months if month < this and month not in closed), default=None)
@@ -153,7 +154,7 @@ def _statement(row: MonthStatement) -> Statement:
 def _content(deps: Deps, session: Session, viewer: Viewer, month: str) -> dict[str, Any]:
     """What a statement says: the month's rows, and what has changed of months that were closed before."""
     before = [_statement(row) for row in statements.list_all(session)]
-    now = _amounts(session, [month, *(found.month for found in before)])
+    now = _amounts(session, [month, *(found.month for found in before)], at=deps.clock.now())
     rows = {key: amounts for key, amounts in now.items() if key[0] == month}
     corrections = _corrections(now, before)
     return {
@@ -172,14 +173,14 @@ def _content(deps: Deps, session: Session, viewer: Viewer, month: str) -> dict[s
     }
 
 
-def _amounts(session: Session, months: Sequence[str]) -> dict[_Key, _Amounts]:
+def _amounts(session: Session, months: Sequence[str], *, at: datetime) -> dict[_Key, _Amounts]:
     """What each person's takes of each of these months, model and template come to now."""
     found: dict[_Key, _Amounts] = defaultdict(lambda: dict.fromkeys(_MEASURES, 0))
     for month in months:
         first = date.fromisoformat(f"{month}-01")
         last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
         asked: dict[str, Any] = {"since": first.isoformat(), "until": last.isoformat(), "fitting": {}}
-        for ask in (spend_sums.sum_by, spend_sums.wasted_by):
+        for ask in (spend_sums.sum_by, partial(waste.wasted_by, at=at)):
             for row in ask(session, _COLUMNS, **asked):
                 owner, model, template = row[:3]
                 key = (month, owner, model, str(template) if template else NONE)

@@ -27,9 +27,8 @@ from sqlalchemy import select as columns
 from sqlmodel import Session, col
 
 from backend.domain.clock import id_lower_bound
-from backend.models import WASTED, Job, LedgerEntry, SpendSum, TakeInputs
+from backend.models import SpendSum
 from backend.store.database.locks import acquire_advisory_lock
-from backend.store.money import same_inputs
 from backend.store.money.ledger_sums import MIN_NEW_ENTRIES, are_lines_written, newest_line
 from backend.store.records import key_values
 
@@ -149,56 +148,10 @@ def sum_by(
     return session.connection().execute(query).all()
 
 
-def wasted_by(
-    session: Session,
-    names: Sequence[str],
-    *,
-    since: str | None,
-    until: str | None,
-    fitting: Mapping[str, Any],
-) -> Sequence[Any]:
-    """As `sum_by`: what was billed for takes that failed, were stopped, or had been made already, as
-    `wasted_micros`."""
-    since, until = within_reason(since, until)
-    # The sum keeps PostgreSQL from walking the ledger in the order of its ids until it meets the job.
-    lines = columns(col(LedgerEntry.day)).where(col(LedgerEntry.job_id) == col(Job.id))
-    first = lines.order_by(col(LedgerEntry.id) + 0).limit(1).scalar_subquery()
-    template = func.coalesce(col(Job.template_version), 0)
-    project = func.coalesce(col(Job.project_id), "")
-    micros = cast(func.round(col(Job.billed_usd) * 1_000_000), BigInteger)
-    said = (
-        first.label("day"),
-        col(Job.owner),
-        col(Job.model),
-        template.label("template"),
-        project.label("project"),
-        micros.label("micros"),
-    )
-    first_id, behind_id = ids_of_days(since, until)
-    lost = _select(said).where(WASTED)
-    found = union_all(
-        _between(lost, col(Job.id), first_id, behind_id),
-        _between(same_inputs.where_duplicate(_select(said)), col(TakeInputs.job_id), first_id, behind_id),
-    )
-    every = found.subquery()
-    names_of = (*KEYS, "project", "micros")
-    fit = within(_select([every.c[name] for name in names_of]), since, until, fitting).subquery()
-    of = [named(fit, name) for name in names]
-    total = cast(func.coalesce(func.sum(fit.c.micros), 0), BigInteger).label("wasted_micros")
-    query = _select([*(one.label(name) for one, name in zip(of, names, strict=True)), total]).group_by(*of)
-    return session.connection().execute(query).all()
-
-
 def ids_of_days(since: str | None, until: str | None) -> tuple[str | None, str | None]:
     """The ids between which all takes of these days lie. Ids sort by age, and no zone is days from UTC."""
     first = None if since is None else id_lower_bound(_midnight(since) - timedelta(days=2))
     return first, None if until is None else id_lower_bound(_midnight(until) + timedelta(days=3))
-
-
-def _between(query: Any, of: Any, first: str | None, behind: str | None) -> Select[Any]:
-    """Only those whose id stands between these two."""
-    found: Select[Any] = query if first is None else query.where(of >= first)
-    return found if behind is None else found.where(of < behind)
 
 
 def _spans(since: str | None, until: str | None, *, days: bool) -> list[tuple[int, str | None, str | None]]:

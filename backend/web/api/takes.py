@@ -7,6 +7,7 @@ from backend.domain.access.roles import Do
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.gallery.filter_query import parse_page
+from backend.services.library import openings
 from backend.services.takes import cancel, check_request, create, request_photos
 from backend.services.takes.request import TakeRequest, parse_request
 from backend.web.api.operations import Operation, told
@@ -89,7 +90,10 @@ def routes(deps: Deps) -> Blueprint:
     @blueprint.get("/status/<job_id>")
     def status(job_id: str) -> ResponseReturnValue:
         viewer = current_viewer()
-        return jsonify(take_json(deps, viewer, gallery.get_take(deps, viewer, job_id)))
+        take = gallery.get_take(deps, viewer, job_id)
+        if take.job.opened_at is None:
+            openings.note_opened(deps, viewer, [take.job.id])
+        return jsonify(take_json(deps, viewer, take))
 
     @blueprint.get("/history")
     def history() -> ResponseReturnValue:

@@ -7,9 +7,9 @@ from starlette.routing import Route
 from backend.domain.errors import InvalidRequest
 from backend.services.gallery import takes as gallery
 from backend.services.gallery.filter_query import parse_page
-from backend.services.library import edit
+from backend.services.library import edit, openings
 from backend.services.live.cards import card_json, cards_json
-from backend.web.api.schemas.library import TakeChangesBody
+from backend.web.api.schemas.library import OpenedBody, TakeChangesBody
 from backend.web.wall.about import facts_of, history_of
 from backend.web.wall.calls import Call, Calls
 
@@ -20,11 +20,12 @@ IDS_MAX = 200
 
 
 def routes(calls: Calls) -> list[Route]:
-    """GET /takes and /takes/<id>, PATCH /takes/<id>."""
+    """GET /takes and /takes/<id>, PATCH /takes/<id>, POST /opened."""
     return [
         calls.route("GET", "/takes", list_takes),
         calls.route("GET", "/takes/{id}", get_take),
         calls.route("PATCH", "/takes/{id}", edit_take),
+        calls.route("POST", "/opened", note_opened),
     ]
 
 
@@ -58,6 +59,12 @@ def edit_take(call: Call) -> dict[str, Any]:
     changes = call.body_as(TakeChangesBody).as_changes()
     take = edit.edit_take(call.deps, call.viewer, call.names["id"], changes)
     return card_json(call.deps, call.viewer, take, call.deps.clock.now())
+
+
+def note_opened(call: Call) -> dict[str, Any]:
+    """Somebody looks at these takes."""
+    openings.note_opened(call.deps, call.viewer, _ids(call.body_as(OpenedBody).ids))
+    return {}
 
 
 def _ids(given: list[str]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from backend.services.money import spend_files
 from backend.services.money.spend_query import Dimension
-from backend.services.money.spending import Picks, SpendReport, Spent
+from backend.services.money.spending import Picks, SpendReport, Spent, Waste
 from pages.ui import context, text
 from pages.ui.spend import choices
 
@@ -16,18 +16,25 @@ ROWS_MAX = 1_000
 WHOLE_ROWS = 15
 #: Bills that are so far from their estimates are pointed at.
 DRIFT_SEEN = 0.1
+#: Why something was wasted, as people read it.
+_WASTED_BY = {
+    Waste.LOST: "failed or cancelled",
+    Waste.TWICE: "made twice",
+    Waste.NEVER_OPENED: "paid and never opened",
+}
 _PARQUET = "application/vnd.apache.parquet"
 
 
-def draw_figures(spent: Spent, picks: Picks) -> None:
+def draw_figures(report: SpendReport, picks: Picks) -> None:
     """Estimated, billed, open and wasted, and what a take cost for each that was approved or picked.
 
-    How many takes have no price stands below, never as $0.
+    How many takes have no price stands below, never as $0; why something was wasted, below all of them.
     """
+    spent = report.total
     unknown = f"+{spent.unpriced:,} unpriced" if spent.unpriced else ""
     takes = f"{spent.takes:,} {'take' if spent.takes == 1 else 'takes'}"
     share = spent.wasted_micros / spent.billed_micros if spent.billed_micros else 0.0
-    wasted = f"{share:.0%} of what was billed" if spent.wasted_micros else "nothing failed or came twice"
+    wasted = f"{share:.0%} of what was billed" if spent.wasted_micros else "all of it was of use"
     with st.container(key="spend-figures", horizontal=True):
         _figure("Estimated", spent.estimated_usd, ", ".join(filter(None, (takes, unknown))))
         _figure("Billed", spent.billed_usd, unknown or "by the provider")
@@ -36,6 +43,9 @@ def draw_figures(spent: Spent, picks: Picks) -> None:
         for label, number in (("Per pick", picks.picked), ("Per approved", picks.approved)):
             if number:
                 _figure(label, spent.counted_usd / number, f"{number:,} of {takes}")
+    parts = [f"{_WASTED_BY[why]} {text.dollars(usd)}" for why, usd in sorted(report.waste_usd.items())]
+    if parts:
+        st.caption(text.plain(f"Wasted: {' · '.join(parts)}."))
 
 
 def draw_table(report: SpendReport) -> None:

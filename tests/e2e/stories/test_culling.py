@@ -126,6 +126,8 @@ def test_thirty_takes_are_culled_by_keys_alone_without_a_reload_or_a_run_of_the_
             }
         )
     )
+    opened = "SELECT id FROM job WHERE opened_at IS NOT NULL"
+    eventually(lambda: {row["id"] for row in wall.installation.rows(opened)} >= given.keys())
     rejected = wall.installation.rows("SELECT id FROM job WHERE review = 'rejected'")
     assert {row["id"] for row in rejected} == {id for id, key in given.items() if key == "x"}
 

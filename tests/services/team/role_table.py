@@ -223,6 +223,7 @@ TABLE: Mapping[str, Asks] = {
     "library.changes.must_change": Asks(lambda f, g: f(g.viewer, RATES), (Do.RATE,)),
     "library.changes.refusal_of": Asks(_refusal_of, (CHANGE,), "change"),
     "library.edit.edit_take": about("see", Do.RATE)(RATES.set),
+    "library.openings.note_opened": needs(SEE)(["none"]),
     "library.edit.restore_take": about("change", CHANGE)(),
     "library.edit.trash_take": about("change", CHANGE)(),
     "library.groups.change_takes": needs(CHANGE)(PROJECT, "none"),

@@ -31,6 +31,7 @@ NO_DEEDS = {
     "experiments.judging.scores.give_score": "an opinion; the score itself says who gave it, and when",
     "experiments.judging.votes.cast_vote": "an opinion; the vote itself says who gave it, and when",
     "experiments.judging.votes.undo_vote": "an opinion; the vote itself says when it was taken back",
+    "library.openings.note_opened": "to look at a take is no deed; only that somebody did is kept",
     "takes.presets.set_favourite": "which model one likes is nobody else's affair",
     "takes.check_request.check_request": "a new installation gets its first words",
     "takes.check_request.estimate_request": "a new installation gets its first words",

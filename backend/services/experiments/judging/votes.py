@@ -18,6 +18,7 @@ from backend.services.experiments.judging import who
 from backend.services.experiments.judging.pairs import RESERVED_FOR, SINGLE
 from backend.store.experiments import ballots, pairs, raters
 from backend.store.experiments.ballots import Ballot
+from backend.store.library import openings
 
 CHOICES = ("left", "right", "tie")
 KEY_MAX_CHARS = 200
@@ -87,6 +88,7 @@ def cast_vote(
                 return _same(late, experiment_id, answer)
             vote = _vote(deps, session, shown, answer, voter, key)
             ballots.insert_vote(session, vote)
+            openings.mark_opened(session, (vote.left_job, vote.right_job), at=vote.at)
             return vote
     except IntegrityError as error:
         raise IdempotencyKeyReused("This Idempotency-Key came with another answer before.") from error

@@ -115,7 +115,7 @@ def _day_usd(deps: Deps, provider: str) -> float:
     since = (today - timedelta(days=MEASURED_DAYS - 1)).isoformat()
     query = SpendQuery(by=Dimension.MODEL, since=since, until=today.isoformat())
     with deps.store.read() as session:
-        groups = spending.spend_groups(session, query)
+        groups, _ = spending.spend_groups(session, query, at=deps.clock.now())
     spent_usd = 0.0
     for group in groups:
         with suppress(KeyError):

@@ -79,6 +79,12 @@ class UndoBody(Asked):
     undo: str = Field(description="As the change itself answered.")
 
 
+class OpenedBody(Asked):
+    """Which takes somebody looks at."""
+
+    ids: list[str]
+
+
 class NameBody(Asked):
     """What a project or a collection is called."""
 

@@ -34,7 +34,7 @@ class Spent(Told):
     estimated_usd: float | None
     billed_usd: float | None
     open_usd: float = Field(description="Reserved, and not billed yet.")
-    wasted_usd: float = Field(description="Billed for takes that failed, were stopped, or were made twice.")
+    wasted_usd: float = Field(description="Billed for takes that failed, were made twice or never opened.")
     unpriced: int
 
 

@@ -9,7 +9,7 @@ const COMPARE_KEYS = [
 ]
 
 class Comparison {
-  // how: leave, and titled: called with how it is called once labels are hidden or shown.
+  // how: leave, and titled: called with how it is called once labels are hidden or shown; seen: with the cards.
   constructor(wall, how) {
     Object.assign(this, { wall, how, panes: [], blind: false, wiping: null, focus: 0, open: false, ticket: 0 })
     this.transport = new Transport()
@@ -76,6 +76,7 @@ class Comparison {
     const { parts, panes } = this
     panes.forEach((pane, place) => drawPane(this, pane, place))
     drawCompare(this)
+    this.how.seen?.(panes.map(pane => pane.card))
     parts.differences.hidden = this.blind
     if (!this.blind) drawDifferences(parts.differences, panes.map(pane => pane.card), LETTERS.slice(0, panes.length))
     this.lay()

@@ -1,11 +1,13 @@
 // The lightbox and the comparison over a wall: which is open stands in the address, and what is below waits.
+const SEEN_MS = 700
 // host: where its elements belong. Afterwards `wall.openLightbox` and `wall.openCompare` are there; returns its end.
 const attachLight = (wall, host) => {
   const dialog = el("dialog", "light"), ends = new AbortController(), { signal } = ends
+  const seen = makeSeen(wall)
   const box = new Lightbox(wall, {
-    leave: () => look.leave(), moved: id => moveLook("take", [id]), compare: () => wall.openCompare(toCompare(wall, box)),
+    seen, leave: () => look.leave(), moved: id => moveLook("take", [id]), compare: () => wall.openCompare(toCompare(wall, box)),
   })
-  const compare = new Comparison(wall, { leave: () => look.leave() })
+  const compare = new Comparison(wall, { seen, leave: () => look.leave() })
   const views = { take: box, compare }
   let shown = null, from = null
 
@@ -67,6 +69,26 @@ const attachLight = (wall, host) => {
     box.destroy()
     compare.destroy()
     dialog.remove()
+  }
+}
+
+// Tells, a moment later and once, that finished takes were looked at: what nobody ever opens is told on Spend.
+const makeSeen = wall => {
+  const told = new Set(), next = new Set()
+  let waiting = null
+  const tell = () => {
+    waiting = null
+    const ids = [...next]
+    next.clear()
+    askWall(wall.link("wall/opened"), "POST", { ids }).catch(() => ids.forEach(id => told.delete(id)))
+  }
+  return cards => {
+    for (const { id, status } of cards) {
+      if (status !== "completed" || told.has(id)) continue
+      told.add(id)
+      next.add(id)
+    }
+    if (next.size) waiting ??= setTimeout(tell, SEEN_MS)
   }
 }
 

@@ -10,7 +10,7 @@ const LIGHT_KEYS = [
 ]
 
 class Lightbox {
-  // how: compare, leave and moved, called with ids where one is needed.
+  // how: compare, leave and moved, called with ids where one is needed; seen, with the cards that are shown.
   constructor(wall, how) {
     Object.assign(this, { wall, how, order: new TakeOrder(), stages: new Map(), open: false, ticket: 0 })
     this.goesOn = readChoice(GO_ON, "off") === "on"
@@ -93,6 +93,7 @@ class Lightbox {
     if (here.media !== before || this.shown !== card.id) this.play(here)
     this.shown = card.id
     drawLightbox(this)
+    this.how.seen([card])
     if (!this.details.root.hidden) this.details.draw(card)
   }
 

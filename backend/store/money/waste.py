@@ -1,0 +1,83 @@
+"""What was billed for nothing: takes that failed or were cancelled, were made twice, or nobody opened."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BigInteger, Select, cast, func, literal, union_all
+from sqlalchemy import select as columns
+from sqlmodel import Session, col
+
+from backend.domain.clock import id_lower_bound
+from backend.models import UNOPENED, WASTED, Job, LedgerEntry, TakeInputs, TakeOpinion
+from backend.store.library import openings
+from backend.store.money import same_inputs
+from backend.store.money.spend_sums import KEYS, ids_of_days, named, within, within_reason
+
+#: What nobody has looked at for so long is not looked at any more: longer than a holiday.
+UNOPENED_AFTER = timedelta(days=14)
+#: Stands among the names of `wasted_by` for why: one of the three below.
+WHY = "why"
+LOST, TWICE, NEVER_OPENED = "lost", "twice", "never opened"
+
+
+def wasted_by(
+    session: Session,
+    names: Sequence[str],
+    *,
+    since: str | None,
+    until: str | None,
+    fitting: Mapping[str, Any],
+    at: datetime,
+) -> Sequence[Any]:
+    """As `spend_sums.sum_by`: what was billed for nothing, as far as that is so `at` this moment, as
+    `wasted_micros`. Each take counts once."""
+    since, until = within_reason(since, until)
+    first_id, behind_id = ids_of_days(since, until)
+    every = union_all(
+        _between(_said(LOST).where(WASTED), col(Job.id), first_id, behind_id),
+        _between(same_inputs.where_duplicate(_said(TWICE)), col(TakeInputs.job_id), first_id, behind_id),
+        _between(_where_unopened(session, _said(NEVER_OPENED), at), col(Job.id), first_id, behind_id),
+    ).subquery()
+    names_of = (*KEYS, "project", WHY, "micros")
+    fit = within(_select([every.c[name] for name in names_of]), since, until, fitting).subquery()
+    of = [named(fit, name) for name in names]
+    total = cast(func.coalesce(func.sum(fit.c.micros), 0), BigInteger).label("wasted_micros")
+    query = _select([*(one.label(name) for one, name in zip(of, names, strict=True)), total]).group_by(*of)
+    return session.connection().execute(query).all()
+
+
+def _said(why: str) -> Select[Any]:
+    """Of every job: when, whose and of what it is, and what it was billed."""
+    # The sum keeps PostgreSQL from walking the ledger in the order of its ids until it meets the job.
+    lines = columns(col(LedgerEntry.day)).where(col(LedgerEntry.job_id) == col(Job.id))
+    return _select([
+        lines.order_by(col(LedgerEntry.id) + 0).limit(1).scalar_subquery().label("day"),
+        col(Job.owner),
+        col(Job.model),
+        func.coalesce(col(Job.template_version), 0).label("template"),
+        func.coalesce(col(Job.project_id), "").label("project"),
+        literal(why).label(WHY),
+        cast(func.round(col(Job.billed_usd) * 1_000_000), BigInteger).label("micros"),
+    ])  # fmt: skip
+
+
+def _where_unopened(session: Session, query: Select[Any], at: datetime) -> Select[Any]:
+    """Old enough, not looked at, not judged by anybody, and not told of as made twice."""
+    opinions = columns(col(TakeOpinion.job_id)).where(col(TakeOpinion.job_id) == col(Job.id))
+    twins = columns(col(TakeInputs.job_id)).where(
+        col(TakeInputs.job_id) == col(Job.id), col(TakeInputs.twin_id).is_not(None)
+    )
+    of_age = col(Job.id) > openings.first_noted(session), col(Job.id) < id_lower_bound(at - UNOPENED_AFTER)
+    return query.where(UNOPENED, *of_age, ~opinions.exists(), ~twins.exists())
+
+
+def _between(query: Any, of: Any, first: str | None, behind: str | None) -> Select[Any]:
+    """Only those whose id stands between these two."""
+    found: Select[Any] = query if first is None else query.where(of >= first)
+    return found if behind is None else found.where(of < behind)
+
+
+def _select(found: Sequence[Any]) -> Select[Any]:
+    """A query of columns that are known only when it runs."""
+    return columns(*found)
