@@ -16,7 +16,7 @@ from backend.models import Experiment, ExperimentAxis
 from backend.services.access import Viewer
 from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
-from backend.services.experiments.change import get_open
+from backend.services.experiments.change import get_open, raised, read_raise
 from backend.services.experiments.create import cell_rows, kept_level, must_fit, trial_rows
 from backend.services.experiments.plan import (
     AT_ONCE_MAX,
@@ -42,6 +42,7 @@ EXTENSION_FIELDS = frozenset(
         "name",
         "question",
         "cap_usd",
+        "raise_cap_usd",
         "at_once",
         "planned_votes",
         "open_to_team",
@@ -54,11 +55,13 @@ EXTENSION_FIELDS = frozenset(
 
 @dataclass(frozen=True)
 class Extension:
-    """What is to become of an experiment. values: columns of its row; priced: what it gets besides."""
+    """What is to become of an experiment. values: columns of its row; priced: what it gets besides;
+    raise_micros: what its cap rises by, in millionths of a USD."""
 
     values: Mapping[str, Any]
     axes: Sequence[Axis]
     priced: PricedPlan | None
+    raise_micros: int = 0
 
     @property
     def figures(self) -> PlanFigures | None:
@@ -67,8 +70,9 @@ class Extension:
 
 
 def plan_extension(deps: Deps, viewer: Viewer, experiment_id: str, body: Mapping[str, Any]) -> Extension:
-    """Read what is to change, and price it: {name?, question?, cap_usd?, at_once?, planned_votes?,
-    open_to_team?, axes?: {axis: further values}, rows?: further combinations, drop_refused?}.
+    """Read what is to change, and price it: {name?, question?, cap_usd?, raise_cap_usd?, at_once?,
+    planned_votes?, open_to_team?, axes?: {axis: further values}, rows?: further combinations,
+    drop_refused?}. cap_usd is another cap, raise_cap_usd what is added to the one that stands then.
 
     Nothing is written. New values of an axis are combined with all others, unless rows say which.
 
@@ -84,11 +88,13 @@ def plan_extension(deps: Deps, viewer: Viewer, experiment_id: str, body: Mapping
         kept = plans.list_axes(session, experiment_id)
         keys = {cell.key for cell in plans.list_cells(session, [experiment_id])}
     given = keepable(given, faults)
-    values = _values(given, faults)
+    values, more = _values(given, faults), read_raise(given, faults)
+    if more and "cap_micros" in values:
+        faults["raise_cap_usd"] = "is given beside cap_usd; give one of them"
     if given.get("axes") in (None, {}) and given.get("rows") is None:
         if faults:
             raise InvalidRequest(faults)
-        return Extension(values, (), None)
+        return Extension(values, (), None, more)
     plan = replace(parse_plan(row.plan), drop_refused=FieldReader(given, faults).flag("drop_refused"))
     axes, rows = _combinations(plan, [_read_axis(one) for one in kept], given, faults)
     rows = [one for one in rows if cell_key(one) not in keys]
@@ -98,7 +104,7 @@ def plan_extension(deps: Deps, viewer: Viewer, experiment_id: str, body: Mapping
         faults["axes"] = f"would make more than {TAKES_MAX:,} takes"
     if faults:
         raise InvalidRequest(faults)
-    if not rows:
+    if not rows:  # they are there, and so is the cap that was raised for them
         return Extension(values, (), None)
     added = replace(
         plan, axes=tuple(axes), rows=tuple(map(dict, rows)), design=DesignKind.ROWS, n=None, canary=0,
@@ -111,7 +117,7 @@ def plan_extension(deps: Deps, viewer: Viewer, experiment_id: str, body: Mapping
         said = {f"{within}{name.removeprefix('rows.')}": fault for name, fault in error.fields.items()}
         raise InvalidRequest(said) from error
     # One combination more is enough.
-    return Extension(values, axes, replace(priced, figures=replace(priced.figures, wrong={})))
+    return Extension(values, axes, replace(priced, figures=replace(priced.figures, wrong={})), more)
 
 
 def extend_experiment(deps: Deps, viewer: Viewer, experiment_id: str, body: Mapping[str, Any]) -> Experiment:
@@ -124,13 +130,19 @@ def extend_experiment(deps: Deps, viewer: Viewer, experiment_id: str, body: Mapp
         must_fit(extension.priced, varied="axes" if body.get("axes") else "rows")
     with deps.store.begin() as session:
         row = get_open(session, viewer, experiment_id)
-        before = {name: getattr(row, name) for name in extension.values}
-        changed = {name: (before[name], value) for name, value in extension.values.items()}
+        changed: dict[str, tuple[Any, Any]] = {
+            name: (getattr(row, name), value) for name, value in extension.values.items()
+        }
+        added = None
         if extension.priced is not None:
-            changed["cells"] = (None, _insert(deps, session, viewer, row, extension, extension.priced))
+            added = _insert(deps, session, viewer, row, extension, extension.priced)
+            changed["cells"] = (None, added)
+        if added != 0:  # else somebody put in the same ones meanwhile
+            changed |= raised(row, extension.raise_micros)
         if not changed:
             return row
-        running.change(session, experiment_id, **extension.values)
+        columns = {name: after for name, (_, after) in changed.items() if name != "cells"}
+        running.change(session, experiment_id, **columns)
         told = {name: pair for name, pair in changed.items() if name not in ("name", "question")}
         record(
             session, deps, viewer, Action.EXPERIMENT_CHANGED, object_type="experiment",

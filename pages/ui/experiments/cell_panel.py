@@ -5,7 +5,7 @@ import streamlit as st
 from backend.models import Cell
 from backend.services.access import Viewer
 from backend.services.deps import Deps
-from backend.services.experiments import change, extend, view
+from backend.services.experiments import change
 from backend.services.experiments.view import ExperimentView
 from pages.ui import context, text
 from pages.ui.experiments import gallery_way, steps, words
@@ -43,7 +43,8 @@ def _draw_changes(found: ExperimentView, cell: Cell) -> None:
     cost = "" if price is None else f" · {text.dollars(price * number / 1e6)}"
     st.button(
         text.plain(f"Make {words.takes(int(number))} more{cost}"), key="cell-grow", icon=":material/add:",
-        on_click=grow, args=(found.experiment.id, {cell.id: int(number)}),
+        on_click=grow,
+        args=(found.experiment.id, {cell.id: int(number)}, (price or 0) * int(number) / 1e6),
     )  # fmt: skip
     st.button(
         "Drop this cell", key="cell-drop", icon=":material/remove:", on_click=_drop,
@@ -51,23 +52,18 @@ def _draw_changes(found: ExperimentView, cell: Cell) -> None:
     )  # fmt: skip
 
 
-def grow(experiment_id: str, takes: dict[str, int]) -> None:
-    """Have so many more takes of these cells made; the cap rises by what the button said."""
+def grow(experiment_id: str, takes: dict[str, int], usd: float) -> None:
+    """Have so many more takes of these cells made; the cap rises by `usd`, which the button said."""
     deps, viewer = context.deps(), context.viewer()
     with context.errors_as_notices():
-        found = view.get_experiment(deps, viewer, experiment_id)
-        change.grow(deps, viewer, experiment_id, takes)
-        micros = words.price_micros(found.cells, takes)
-        if found.experiment.cap_micros is not None and micros:
-            cap_usd = (found.experiment.cap_micros + micros) / 1e6
-            extend.extend_experiment(deps, viewer, experiment_id, {"cap_usd": cap_usd})
+        row = change.change_cells(deps, viewer, experiment_id, takes=takes, raise_cap_usd=usd or None)
         more = sum(takes.values())
         made = "is made" if more == 1 else "are made"
-        when = _MADE_ONCE.get(found.experiment.state, "")
+        when = _MADE_ONCE.get(row.state, "")
         context.notify(f"{words.takes(more)} more {made}{when}.", ":material/add:")
 
 
 def _drop(experiment_id: str, cell_id: str) -> None:
     with context.errors_as_notices():
-        change.drop(context.deps(), context.viewer(), experiment_id, [cell_id])
+        change.change_cells(context.deps(), context.viewer(), experiment_id, drop=[cell_id])
         context.notify("The cell is dropped; what was sent comes home.", ":material/remove:")

@@ -35,9 +35,8 @@ def draw_growth(deps: Deps, viewer: Viewer, found: ExperimentView) -> None:
         if figures is not None:
             st.caption(text.plain(words.price(figures, is_demo=deps.settings.is_demo)))
             label = words.make_button(figures, is_demo=deps.settings.is_demo)
-            cap = found.experiment.cap_micros
-            if "cap_usd" not in body and cap is not None:  # the button says the amount
-                body["cap_usd"] = cap / 1e6 + figures.at_most_usd
+            if "cap_usd" not in body and figures.at_most_usd:  # the button says the amount
+                body["raise_cap_usd"] = figures.at_most_usd
         st.button(text.plain(label), key="experiment-extend", type="primary", on_click=_extend,
                   args=(found.experiment.id, body))  # fmt: skip
 

@@ -1,13 +1,17 @@
 """An experiment grows while it runs, and loses cells; what was sent is never taken back."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
+
 from backend.domain.states import JobEvent as E
-from backend.services.experiments import control, waves
+from backend.services.experiments import change, control, waves
 from tests import databases
 from tests.services.client import at_fault
 from tests.services.experiments.building import SEEDED, SENT, make_experiment
+from tests.viewers import LOCAL_VIEWER
 from tests.world import ANA
 
 pytestmark = databases.BOTH
@@ -70,3 +74,32 @@ def test_cells_get_more_takes_with_the_seeds_that_follow_and_are_dropped_without
     control.close(sidecar.deps, ANA, path)
     assert call(sidecar, "POST", f"{path}/cells", takes={first: 1}).status_code == 409
     sidecar.advance(sent[0], E.FINISHED)
+
+
+def test_two_who_buy_at_once_get_their_takes_and_the_cap_that_their_buttons_said(sidecar):
+    made = make_experiment(sidecar.deps, cap_usd=5.0, repeats=1)
+    path, (first, second) = made.experiment.id, [cell.id for cell in made.cells]
+    with ThreadPoolExecutor(2) as pool:
+        bought = pool.map(
+            lambda who: change.change_cells(
+                sidecar.deps, who, path, takes={first: 2}, raise_cap_usd=1.4
+            ),
+            (ANA, LOCAL_VIEWER),
+        )  # fmt: skip
+        assert len(list(bought)) == 2
+    shown = told(sidecar.get(f"{URL}/{path}"))
+    assert (shown["takes"]["planned"], shown["cap_usd"]) == (2 + 2 * 2, pytest.approx(7.8))
+    refused = call(sidecar, "POST", f"{path}/cells", drop=[second], takes={second: 1}, raise_cap_usd=1)
+    assert at_fault(refused) == {f"takes.{second}": "is no cell of it, or was dropped"}
+    assert call(sidecar, "POST", f"{path}/cells", drop=[first, second], raise_cap_usd=1).status_code == 409
+    assert at_fault(call(sidecar, "POST", f"{path}/cells", takes={first: 1}, raise_cap_usd=-1))
+    shown = told(sidecar.get(f"{URL}/{path}"))
+    assert (shown["takes"]["planned"], shown["cap_usd"]) == (6, pytest.approx(7.8)), "all of it, or nothing"
+    both = {"cap_usd": 9, "raise_cap_usd": 1}
+    assert set(at_fault(call(sidecar, "PATCH", path, **both))) == {"raise_cap_usd"}
+    more = {"axes": {"prompt": ["A third"]}, "raise_cap_usd": 0.7}
+    for _ in range(2):  # the second one adds nothing, and so raises nothing
+        shown = told(call(sidecar, "PATCH", path, **more))
+    assert (shown["takes"]["planned"], shown["cap_usd"]) == (7, pytest.approx(8.5))
+    shown = told(call(sidecar, "POST", f"{path}/cells", drop=[second], takes={first: 1}, raise_cap_usd=0.7))
+    assert (shown["takes"]["planned"], shown["cap_usd"]) == (7, pytest.approx(9.2))

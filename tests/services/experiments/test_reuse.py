@@ -112,7 +112,7 @@ def test_a_running_experiment_grows_by_takes_that_it_does_not_have_yet(world):
     first = stored(world)
     made = make_experiment(world.deps, reuse=True, **ONE_PROMPT, repeats=1)
     second = stored(world)
-    change.grow(world.deps, ANA, made.experiment.id, {made.cells[0].id: 2})
+    change.change_cells(world.deps, ANA, made.experiment.id, takes={made.cells[0].id: 2})
     grown = view.get_experiment(world.deps, ANA, made.experiment.id)
     assert [one.job_id for one in grown.trials[made.cells[0].id]] == [first, second, None]
     assert grown.counts["planned"] == 2

@@ -41,7 +41,7 @@ OPERATIONS = (
     ),
     Operation(
         "POST", "/api/experiments/<experiment_id>/cells", "change_cells",
-        "Have more takes of cells made, or drop cells: what was sent comes home.",
+        "Have more takes of cells made, with a cap that rises, and drop cells: all at once, or nothing.",
         {200: told("The experiment.", schemas.ExperimentAnswer)},
         Do.EXPERIMENT, body=schemas.CellsBody, refusals=(404, 409), subject=SUBJECT,
     ),
@@ -86,10 +86,9 @@ def routes(deps: Deps) -> Blueprint:
     @blueprint.post("/<experiment_id>/cells")
     def change_cells(experiment_id: str) -> ResponseReturnValue:
         viewer, asked = current_viewer(), body_as(schemas.CellsBody)
-        if asked.drop:
-            change.drop(deps, viewer, experiment_id, asked.drop)
-        if asked.takes or not asked.drop:
-            change.grow(deps, viewer, experiment_id, asked.takes)
+        change.change_cells(
+            deps, viewer, experiment_id, takes=asked.takes, drop=asked.drop, raise_cap_usd=asked.raise_cap_usd
+        )
         return jsonify(view.experiment_json(view.get_own_experiment(deps, viewer, experiment_id)))
 
     return blueprint

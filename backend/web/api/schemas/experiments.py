@@ -91,12 +91,16 @@ class PlanBody(Asked):
     open_to_team: bool | None = Field(default=None, description="May everybody vote?")
 
 
+RAISE_WORDS = "Added to the cap as it is then; without a cap it says nothing."
+
+
 class ExtensionBody(Asked):
     """What is to change; what is not named stays."""
 
     name: str = Field(default="", max_length=NAME_MAX_CHARS)
     question: str = Field(default="", max_length=QUESTION_MAX_CHARS)
     cap_usd: float | None = Field(default=None, gt=0, description="Null: no cap.")
+    raise_cap_usd: float | None = Field(default=None, gt=0, description=RAISE_WORDS)
     at_once: int | None = Field(default=None, ge=1)
     planned_votes: int | None = Field(default=None, ge=1)
     open_to_team: bool | None = None
@@ -112,6 +116,7 @@ class CellsBody(Asked):
 
     takes: dict[str, int] = Field(default={}, description="Cell -> how many more.")
     drop: list[str] = Field(default=[])
+    raise_cap_usd: float | None = Field(default=None, gt=0, description=RAISE_WORDS)
 
 
 class EstimateAnswer(Told):

@@ -37,7 +37,7 @@ def draw_next(
             st.button(
                 text.plain(f"Buy {words.takes(sum(takes.values()))}{price_words(found, takes)}"),
                 key="buy-takes", type="primary", icon=":material/add:", on_click=cell_panel.grow,
-                args=(row.id, takes), help=text.plain(of),
+                args=(row.id, takes, words.price_micros(found.cells, takes) / 1e6), help=text.plain(of),
             )  # fmt: skip
         case "votes" | "rater" | "takes" if context.viewer().may(Do.VOTE):
             label = "Invite somebody to judge" if wanted["what"] == "rater" else "Judge more pairs"
