@@ -21,6 +21,7 @@ from simulator.config import SimulatorConfig
 from simulator.server import listening
 from tests import databases, programs
 from tests.certificates import make_certificates
+from tests.compiled import compile_for_workers
 from tests.proxy import Proxy
 from tests.signing import FakeClock, Publisher
 from tests.viewers import LOCAL_VIEWER
@@ -60,6 +61,10 @@ def pytest_configure(config: pytest.Config) -> None:
     refused_deliveries.WRITE_EVERY_S = 0.0
     if config.option.timed:
         hold_to_the_second()
+
+
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    compile_for_workers(config)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
