@@ -142,7 +142,7 @@ def test_a_vote_counts_as_kept_only_after_its_commit(jury):
 
 def test_who_takes_a_vote_back_is_asked_that_pair_again_and_it_counts_no_more(jury):
     pair = jury.pairs("eve", 1)[0]["pair"]
-    vote = jury.vote("eve", pair, "tie", both_bad=True).get_json()
+    vote = jury.vote("eve", pair, "tie", key="k", both_bad=True).get_json()
     assert (vote["choice"], vote["both_bad"], vote["undone_at"]) == ("tie", True, None)
     assert said(jury.call("ana", "DELETE", f"/votes/{vote['id']}"), 403)
     assert said(jury.call("eve", "DELETE", "/votes/none"), 404)
@@ -150,6 +150,8 @@ def test_who_takes_a_vote_back_is_asked_that_pair_again_and_it_counts_no_more(ju
     assert (undone.status_code, undone.get_json()["undone_at"] is None) == (200, False)
     assert jury.call("eve", "DELETE", f"/votes/{vote['id']}").get_json() == undone.get_json()
     assert jury.ballots() == []
+    assert "taken back" in said(jury.vote("eve", pair, "tie", key="k", both_bad=True), 409)["message"]
+    assert jury.ballots() == [], "a call that came late made it count again"
     assert jury.pairs("eve", 1)[0]["pair"] == pair
     assert jury.vote("eve", pair, "left").status_code == 201
     assert len(jury.ballots()) == 1

@@ -24,6 +24,10 @@ CHOICES = ("left", "right", "tie")
 KEY_MAX_CHARS = 200
 IS_CLOSED = "This experiment is closed; what was chosen before counts, and nothing is added to it any more."
 IS_JUDGED = "This pair was answered before; the first answer stands."
+WAS_UNDONE = (
+    "This answer was taken back and does not count. Answer the pair again: a new answer has a new "
+    "Idempotency-Key."
+)
 IS_GONE = (
     "One of these takes was moved to the trash meanwhile, so this answer is not counted. It cost nothing; "
     "go on with the next pair."
@@ -59,14 +63,16 @@ def cast_vote(
     seen_left_ms: int | None = None,
     seen_right_ms: int | None = None,
 ) -> Vote:
-    """Keep a vote; it is committed when this returns. The same key again gives the same vote.
+    """Keep a vote; it is committed when this returns. The same key again gives the same vote, and is
+    refused once that was taken back: a call that comes late must not make it count again.
 
     rater: in whose name an admin votes; None: the viewer's own.
 
     Raises:
         NotAllowed: 403; not invited, or in another's name without being an admin.
         NotFound: there is no such experiment, or no such pair for this viewer.
-        StateConflict: 409; it is closed, the pair was answered, or one of its takes is in the trash.
+        StateConflict: 409; it is closed, the pair was answered, one of its takes is in the trash, or the
+            vote with this key was taken back.
         IdempotencyKeyReused: 409; the key came with another answer. InvalidRequest: names what is at fault.
     """
     viewer.must(Do.VOTE)
@@ -153,6 +159,8 @@ def _same(vote: Vote, experiment_id: str, answer: Answer) -> Vote:
     before = (vote.experiment_id, vote.pair_id, vote.choice, vote.both_bad)
     if before != (experiment_id, answer.pair, answer.choice, answer.both_bad):
         raise IdempotencyKeyReused("This Idempotency-Key came with another answer before.")
+    if vote.undone_at is not None:
+        raise StateConflict(WAS_UNDONE)
     return vote
 
 

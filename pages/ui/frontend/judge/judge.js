@@ -181,7 +181,8 @@ class Judge {
     this.ask()
   }
 
-  // A vote is told again before it is taken back: with its key it is the same one, and has its id.
+  // A vote is told again before it is taken back: with its key it is the same one, and has its id. Where it was taken
+  // back before, and the answer to that got lost, the server says so.
   async send({ vote, undo }) {
     const { key, ...answer } = vote
     const kept = await askWall(this.link("votes"), "POST", { ...answer, key })
@@ -189,7 +190,7 @@ class Judge {
   }
 
   refused(entry, error) {
-    if (error.status === 409 && /first answer stands/.test(error.message)) return
+    if (error.status === 409 && /first answer stands|was taken back/.test(error.message)) return
     this.count(entry.undo ? 1 : -1)
     this.say(error.message, "red")
     if (error.status === 403 || /closed/.test(error.message)) {
