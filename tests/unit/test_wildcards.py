@@ -3,7 +3,7 @@
 import pytest
 
 from backend.domain.errors import InvalidRequest
-from backend.services.prompting.wildcards import expand, has_wildcards
+from backend.services.prompting.wildcards import expand, expand_choices, has_wildcards
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,14 @@ from backend.services.prompting.wildcards import expand, has_wildcards
 def test_alternatives_stand_for_every_prompt_once_in_their_order(written, made):
     assert expand(written) == made
     assert has_wildcards(written) == (len(made) > 1 or written == "{a|a|b}")
+
+
+def test_a_prompt_is_called_by_what_was_chosen_in_it():
+    assert expand_choices("a {red|} {dress|{long|short} coat}") == {
+        "a red dress": "red, dress", "a red long coat": "red, long coat", "a dress": "none, dress",
+        "a red short coat": "red, short coat", "a long coat": "none, long coat",
+        "a short coat": "none, short coat",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from sqlmodel import Session
 from backend.domain.errors import InvalidRequest, NotFound
 from backend.domain.experiments.axes import AS_IN_BASE, Axis, Level, read_axes, read_rows
 from backend.domain.experiments.fields import FieldReader
+from backend.domain.experiments.inputs import canonical_json
 from backend.domain.experiments.words import AxisKind, DesignKind
 from backend.domain.text import PastedText, unknown_names
 from backend.models import Experiment, ExperimentAxis
@@ -197,7 +198,7 @@ def _combinations(
         read, labels = read_rows(rows, faults)
         where = "rows"
     else:
-        read, labels = expand_prompts({}, read_axes(further or {}, faults), faults), ()
+        read, labels = expand_prompts({}, read_axes(further or {}, faults), faults, beside=True), ()
         where = "axes"
         if read and plan.design is not DesignKind.FULL:
             faults["axes"] = f"belongs to a full design; this one is {plan.design}: give rows"
@@ -208,7 +209,10 @@ def _combinations(
             faults[f"rows.{axis.name}"] = "is missing; each row needs a value of every axis"
     grown = [_with_levels(axis, new.get(axis.name), where, faults) for axis in axes]
     if rows is not None:
-        return grown, [dict(row) for row in labels]
+        called = {axis.name: _called(axis, new.get(axis.name)) for axis in axes}
+        return grown, [
+            {name: called.get(name, {}).get(one, one) for name, one in row.items()} for row in labels
+        ]
     fresh = {axis.name: {level.label for level in axis.levels} for axis in axes}
     whole = product(*([level.label for level in axis.levels] for axis in grown))
     combined = [dict(zip(names, one, strict=True)) for one in whole] if read else []
@@ -216,13 +220,24 @@ def _combinations(
 
 
 def _with_levels(axis: Axis, more: Axis | None, where: str, faults: dict[str, str]) -> Axis:
-    """The axis with the levels of the other one that it lacks. One label is one value."""
+    """The axis with the levels of the other one that it lacks. One label is one value, and once there."""
     known = {level.label: level for level in axis.levels}
+    there_as = _called(axis, more)
     for level in more.levels if more else ():
+        if level.label in there_as:
+            continue
         there = known.setdefault(level.label, level)
         if there.value is not level.value and there.value != level.value:
             faults[f"{where}.{axis.name}"] = f"has another value called {level.label!r:.80}"
     return replace(axis, levels=tuple(known.values()))
+
+
+def _called(axis: Axis, more: Axis | None) -> dict[str, str]:
+    """Labels of levels whose value the axis has under another label -> that label."""
+    known = {canonical_json(one.value): one.label for one in axis.levels if one.value is not AS_IN_BASE}
+    values = {one.label: one.value for one in more.levels if one.value is not AS_IN_BASE} if more else {}
+    there = {label: known.get(canonical_json(value), label) for label, value in values.items()}
+    return {label: name for label, name in there.items() if name != label}
 
 
 def _insert(

@@ -18,6 +18,8 @@ from backend.domain.errors import InvalidRequest
 PROMPTS_MAX = 200
 #: Alternatives within alternatives, so deep; nobody reads deeper ones.
 DEPTH_MAX = 10
+#: What an empty option is called.
+NONE = "none"
 
 _TOKEN = re.compile(
     r"(?P<own>\{\{[^{}]*\}\}|\{%.*?%\}|\{#.*?#\})|\\(?P<escaped>[{}|\\])|(?P<mark>[{}|])", re.S
@@ -40,9 +42,14 @@ class _Group:
 
     def texts(self) -> Iterator[str]:
         """What it stands for, the last alternative changing first."""
+        return (text for text, _ in self.choices())
+
+    def choices(self) -> Iterator[tuple[str, list[str]]]:
+        """The same, each with what was chosen of each alternative in it."""
         for parts in self.options:
             for chosen in product(*(list(p.texts()) if isinstance(p, _Group) else [p] for p in parts)):
-                yield "".join(chosen) or _NOTHING
+                picked = [one for one, part in zip(chosen, parts, strict=True) if isinstance(part, _Group)]
+                yield "".join(chosen) or _NOTHING, picked
 
 
 def has_wildcards(text: str) -> bool:
@@ -62,12 +69,24 @@ def expand(text: str, *, at_most: int = PROMPTS_MAX, name: str = "prompt") -> li
 
     Raises InvalidRequest: a brace has no partner, or there are too many; it says which and where.
     """
+    return list(expand_choices(text, at_most=at_most, name=name))
+
+
+def expand_choices(text: str, *, at_most: int = PROMPTS_MAX, name: str = "prompt") -> dict[str, str]:
+    """The same, each with what was chosen in it: "a {red|} {dress|coat}" has "a red coat" -> "red, coat".
+
+    An empty option is called `NONE`. Raises as `expand` does.
+    """
     whole = _parse(text, name)
     if (number := whole.count()) > at_most:
         many = f"{number:,}" if number < 1_000_000 else "over a million"
         fault = f"stands for {many} prompts by its alternatives; at most {at_most:,} can be made at once"
         raise InvalidRequest({name: fault})
-    return list(dict.fromkeys(_LONE_BLANK.sub("", one).replace(_NOTHING, "") for one in whole.texts()))
+    found: dict[str, str] = {}
+    for made, picked in whole.choices():
+        prompt = _LONE_BLANK.sub("", made).replace(_NOTHING, "")
+        found.setdefault(prompt, ", ".join(one.replace(_NOTHING, "").strip() or NONE for one in picked))
+    return found
 
 
 def _parse(text: str, name: str) -> _Group:

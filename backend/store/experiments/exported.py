@@ -36,6 +36,7 @@ class CellRow(NamedTuple):
     id: str
     key: str
     levels: dict[str, str]
+    request: dict[str, Any]
     dropped_at: datetime | None
 
 

@@ -36,7 +36,7 @@ def voted(sidecar: SidecarClient) -> dict[str, Any]:
                 sidecar.stored(job, f"{name}{number}".encode() * 500)
     cells = [
         Cell(id=f"cell-{name}", experiment_id="x", key=name, position=place,
-             levels={"prompt": prompt, "style.camera": "Pan"})
+             levels={"prompt": prompt, "style.camera": "Pan"}, request={"prompt": prompt})
         for place, (name, prompt) in enumerate(PROMPTS.items())
     ]  # fmt: skip
     trials = [

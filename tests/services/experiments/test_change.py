@@ -40,6 +40,10 @@ def test_further_values_and_rows_are_combined_with_what_there_is(sidecar):
     assert levels(shown)[4:] == [("c red", "5"), ("c red", "10"), ("c blue", "5"), ("c blue", "10")]
     assert (shown["cap_usd"], shown["name"], shown["takes"]["planned"]) == (20, "Four prompts", 8)
     assert told(call(sidecar, "PATCH", path, axes={"prompt": ["a"]}))["takes"]["planned"] == 8, "it is there"
+    there = {"label": "The first", "value": "a"}
+    assert told(call(sidecar, "PATCH", path, axes={"prompt": [there]}))["takes"]["planned"] == 8, (
+        "by any name"
+    )
     shown = told(call(sidecar, "PATCH", path, rows=[{"prompt": "d", "params.duration": "15"}]))
     assert levels(shown)[8:] == [("d", "15")]
     refused = {"axes": {"params.duration": ["99"]}}

@@ -54,6 +54,7 @@ def test_trials_and_takes_tell_their_cells_and_levels(sidecar, voted):
     assert [one["take"] for one in trials] == [*voted.values(), None]
     first = trials[0]
     assert (first["level_prompt"], first["level_style_camera"]) == ("A red dress", "Pan")
+    assert first["prompt"] == "A red dress"
     assert first["levels"] == {"prompt": "A red dress", "style.camera": "Pan"}
     assert (first["cell_label"], first["estimate_usd"], first["seed"]) == ("A red dress · Pan", 0.7, 1)
     assert [(one["id"], one["cell"], one["trial_number"]) for one in takes] == [

@@ -9,7 +9,7 @@ from sqlalchemy import event, text
 
 from tests import databases
 from tests.services.client import at_fault
-from tests.services.experiments.building import PROMPTS, SEEDED, plan_body
+from tests.services.experiments.building import PROMPTS, SEEDED, make_plan, plan_body
 from tests.world import MODEL, UNPRICED
 
 URL = "/api/experiments"
@@ -79,6 +79,26 @@ def test_a_plan_is_counted_and_priced_by_its_takes(sidecar):
         found = figures["cells"], figures["takes"], figures["reused"], figures["estimate"]["unknown"]
         assert found == (cells, takes, 0, unknown), what
         assert usd is None or figures["estimate"]["usd"] == pytest.approx(usd), what
+
+
+#: What a plan says of prompts -> what its combinations are called
+CALLED: list[tuple[dict[str, Any], list[str]]] = [
+    ({"base": {"model": MODEL, "prompt": "A {red|blue} {dress|}"}},
+     ["red, dress", "red, none", "blue, dress", "blue, none"]),
+    ({"axes": {"prompt": ["A {red|blue} dress"]}}, ["red", "blue"]),
+    ({"axes": {"prompt": [{"label": "dress", "value": "A {red|blue} dress"}, "A coat"]}},
+     ["dress · red", "dress · blue", "A coat"]),
+    ({"axes": {"prompt": ["A {red|blue} dress", "A coat"]}}, ["A red dress", "A blue dress", "A coat"]),
+    ({"rows": [{"params.duration": "5"}], "base": {"model": MODEL, "prompt": "A {red|blue} dress"}},
+     ["red", "blue"]),
+    ({"axes": {"prompt": ["{a|a b} {b c|c} d"]}}, ["a, b c", "a, c", "a b, b c"]),
+]  # fmt: skip
+
+
+def test_prompts_of_alternatives_are_called_by_what_was_chosen_where_that_is_all_that_differs():
+    for more, called in CALLED:
+        axes = make_plan(**{"axes": None, **more}).axes
+        assert [level.label for axis in axes if axis.name == "prompt" for level in axis.levels] == called
 
 
 TWO, TWO_PROMPTS = ["5", "10"], {"prompt": PROMPTS}

@@ -56,7 +56,7 @@ _TRIALS = [
     *_kinds(Kind.TEXT, "experiment trial cell cell_label"), *_kinds(Kind.WHOLE, "number wave"),
     *_kinds(Kind.TEXT, "state status origin take"), *_kinds(Kind.WHOLE, "seed attempt"),
     *_kinds(Kind.NUMBER, "estimate_usd"), *_kinds(Kind.TEXT, "why"),
-    *_kinds(Kind.FLAG, "cell_dropped"), *_LEVELS,
+    *_kinds(Kind.FLAG, "cell_dropped"), *_kinds(Kind.TEXT, "prompt"), *_LEVELS,
 ]  # fmt: skip
 _VOTES = [
     *_kinds(Kind.TEXT, "experiment vote left right choice rater left_cell right_cell"),
@@ -164,7 +164,7 @@ class ExperimentTables:
             "status": trial_status(one), "origin": one.origin, "take": one.job_id, "seed": one.seed,
             "attempt": one.attempt, "why": one.why, "cell_dropped": cell.dropped_at is not None,
             "estimate_usd": None if one.estimate_micros is None else one.estimate_micros / MICROS_PER_USD,
-            "levels": cell.levels, **self._of_cell(one.cell_id),
+            "prompt": cell.request.get("prompt"), "levels": cell.levels, **self._of_cell(one.cell_id),
         }  # fmt: skip
 
     def _votes(self) -> Rows:

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from backend.domain.errors import InvalidRequest
-from backend.domain.experiments.axes import AS_IN_BASE, KNOWN_AXES, Axis, read_axes, read_rows
+from backend.domain.experiments.axes import AS_IN_BASE, KNOWN_AXES, Axis, label_of, read_axes, read_rows
 from backend.domain.experiments.words import AxisKind
 from backend.domain.prompt import AXES
 from backend.domain.text import describe_kind, unknown_names
 from backend.services.prompting.prompt_variables import variables_in
-from backend.services.prompting.wildcards import expand, has_wildcards
+from backend.services.prompting.wildcards import expand_choices, has_wildcards
 from backend.services.takes.request import REQUEST_FIELDS, parse_request
 
 #: Combinations of one's own, each {axis: label}.
@@ -44,17 +44,26 @@ def read_varied(
 
 
 def expand_prompts(
-    base: Mapping[str, Any], axes: tuple[Axis, ...], faults: dict[str, str]
+    base: Mapping[str, Any], axes: tuple[Axis, ...], faults: dict[str, str], *, beside: bool = False
 ) -> tuple[Axis, ...]:
-    """The axes with every prompt that alternatives in a prompt stand for as a level."""
+    """The axes with every prompt that alternatives in a prompt stand for as a level.
+
+    A level is called by what was chosen where that is all that differs, or after its prompt's own label.
+    beside: there are other prompts already.
+    """
     named = next((axis for axis in axes if axis.name == "prompt"), None)
     if named is None:
         prompts = _expand(base.get("prompt"), "base.prompt", faults)
-        return (*read_axes({"prompt": prompts}, faults), *axes) if len(prompts) > 1 else axes
+        return (*read_axes({"prompt": _called(prompts)}, faults), *axes) if len(prompts) > 1 else axes
     levels: list[Any] = []
     for one in named.levels:
         found = _expand(one.value, "axes.prompt", faults)
-        levels += found if len(found) > 1 else [{"label": one.label, "value": one.value}]
+        if len(found) < 2:
+            levels.append({"label": one.label, "value": one.value})
+        elif one.label != label_of(one.value):
+            levels += _called({prompt: f"{one.label} · {picked}" for prompt, picked in found.items()})
+        else:
+            levels += _called(found) if len(named.levels) == 1 and not beside else found
     read = read_axes({"prompt": levels}, faults) if len(levels) > len(named.levels) else (named,)
     return tuple(one for axis in axes for one in (read if axis is named else (axis,)))
 
@@ -64,22 +73,32 @@ def _expanded_rows(base: Mapping[str, Any], rows: Any, faults: dict[str, str]) -
     if not isinstance(rows, list):
         return rows
     found = []
-    for row in rows:
-        prompt = row.get("prompt", base.get("prompt")) if isinstance(row, Mapping) else None
+    written = [row.get("prompt", base.get("prompt")) if isinstance(row, Mapping) else None for row in rows]
+    alone = all(prompt == written[0] for prompt in written)
+    for row, prompt in zip(rows, written, strict=True):
         prompts = _expand(prompt, "rows.prompt", faults)
-        found += [{**row, "prompt": one} for one in prompts] if len(prompts) > 1 else [row]
+        levels = _called(prompts) if alone else list(prompts)
+        found += [{**row, "prompt": one} for one in levels] if len(prompts) > 1 else [row]
     return found
 
 
-def _expand(text: Any, where: str, faults: dict[str, str]) -> list[str]:
-    """The prompts that one stands for; itself where it has no alternatives."""
+def _called(prompts: Mapping[str, str]) -> list[Any]:
+    """Prompts with their labels; as they are, where two would be called the same."""
+    labels = [label_of(label) for label in prompts.values()]
+    if len(set(labels)) < len(labels):
+        return list(prompts)
+    return [{"label": label, "value": one} for label, one in zip(labels, prompts, strict=True)]
+
+
+def _expand(text: Any, where: str, faults: dict[str, str]) -> Mapping[Any, str]:
+    """The prompts that one stands for, each with what was chosen; itself where it has no alternatives."""
     if not isinstance(text, str) or not has_wildcards(text):
-        return [text]
+        return {text: ""} if isinstance(text, str) else {}
     try:
-        return expand(text, name=where)
+        return expand_choices(text, name=where)
     except InvalidRequest as error:
         faults |= error.fields
-        return [text]
+        return {text: ""}
 
 
 def _check_names(
