@@ -325,6 +325,12 @@ def test_whoever_runs_it_invites_people_and_asks_further_questions(
     app.button(key=f"retire-{asked[1].id}").click().run()
 
     assert len(criteria.list_criteria(deps, LOCAL_VIEWER, one)) == 1
+    control.close(deps, LOCAL_VIEWER, one)
+    app = visit(ONE, id=one, step="judge")
+    assert "nobody judges it any more" in words(app)
+    assert "studio" in words(app)
+    assert "step=learn" in link(app, "What the votes say")
+    assert (len(app.multiselect), len(app.toggle), len(app.button)) == (0, 0, 0)
 
 
 def test_the_list_tells_each_experiments_state_takes_spending_and_verdict(

@@ -11,7 +11,9 @@ from backend.services.experiments.judging import criteria, raters
 from backend.services.experiments.view import ExperimentView
 from backend.services.gallery import takes as gallery
 from pages.ui import context, text
+from pages.ui.experiments import steps
 from pages.ui.experiments.judging import render_judging
+from pages.ui.experiments.steps import Step
 
 #: Two takes are needed to be held beside each other.
 TAKES_LEAST = 2
@@ -22,9 +24,7 @@ def draw_judge(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: bo
     """Judging itself, and beside it what whoever runs the experiment looks after."""
     row = found.experiment
     if row.state == "closed":
-        st.info(
-            "It is closed: no vote is taken any more; those that were given stand.", icon=":material/lock:"
-        )
+        _draw_closed(row.id)
     elif found.counts["completed"] < TAKES_LEAST:
         st.info("There is something to judge once two takes are ready.", icon=":material/hourglass_top:")
     elif viewer.may(Do.VOTE):
@@ -36,6 +36,17 @@ def draw_judge(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: bo
             _draw_raters(deps, viewer, found)
         with right, st.container(border=True, key="criteria", gap="small"):
             _draw_criteria(deps, viewer, found)
+
+
+def _draw_closed(experiment_id: str) -> None:
+    st.info(
+        "It is closed: nobody judges it any more; the votes that were given stand.", icon=":material/lock:"
+    )
+    for step, label in ((Step.LEARN, "What the votes say"), (Step.PLAN, "Its plan, and another one like it")):
+        st.page_link(
+            steps.ONE, label=label, icon=":material/arrow_forward:",
+            query_params={steps.ID: experiment_id, steps.STEP: str(step)},
+        )  # fmt: skip
 
 
 def judge_link(experiment_id: str) -> str:
@@ -51,10 +62,11 @@ def _draw_ways(experiment_id: str) -> None:
 
 def _draw_raters(deps: Deps, viewer: Viewer, found: ExperimentView) -> None:
     row = found.experiment
-    st.markdown("##### Who judges")
+    is_closed = row.state == "closed"
+    st.markdown("##### Who judged" if is_closed else "##### Who judges")
     known = raters.list_raters(deps, viewer, row.id)
     if not known:
-        st.caption("Nobody has judged yet.")
+        st.caption("Nobody has judged it." if is_closed else "Nobody has judged yet.")
     for one in known:
         says = [f"**{text.plain(one.rater)}**", f"{one.votes:,} {'vote' if one.votes == 1 else 'votes'}"]
         says += ["invited"] if one.invited_at and not one.votes else []
@@ -65,6 +77,8 @@ def _draw_raters(deps: Deps, viewer: Viewer, found: ExperimentView) -> None:
         st.progress(
             min(1.0, found.votes / row.planned_votes), text=f"{found.votes:,} of {row.planned_votes:,}"
         )
+    if is_closed:
+        return
     st.toggle(
         "Everybody may judge", row.open_to_team, key=f"open:{row.id}:{row.version}", on_change=_set_open,
         args=(row.id, f"open:{row.id}:{row.version}"), help="Else only those who are invited.",
@@ -79,7 +93,7 @@ def _draw_raters(deps: Deps, viewer: Viewer, found: ExperimentView) -> None:
 
 def _draw_criteria(deps: Deps, viewer: Viewer, found: ExperimentView) -> None:
     row = found.experiment
-    st.markdown("##### What is asked")
+    st.markdown("##### What was asked" if row.state == "closed" else "##### What is asked")
     asked = criteria.list_criteria(deps, viewer, row.id)
     for number, one in enumerate(asked):
         with st.container(horizontal=True, vertical_alignment="center", key=f"criterion-{one.id}"):
