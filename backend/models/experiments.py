@@ -171,7 +171,10 @@ class Score(SQLModel, table=True):
     """What somebody gave a take. Append only, the newest counts."""
 
     __tablename__ = "score"
-    __table_args__ = (Index("score_job", "job_id", "criterion_id", "id"),)
+    __table_args__ = (
+        Index("score_job", "job_id", "criterion_id", "id"),
+        Index("score_experiment", "experiment_id", "criterion_id", "id"),
+    )
 
     id: str = Field(primary_key=True)
     experiment_id: str

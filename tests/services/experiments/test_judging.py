@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from backend.models import Criterion
 from backend.services.experiments import findings
@@ -12,6 +13,7 @@ from backend.services.experiments.judging.criteria import add_criterion, list_cr
 from backend.services.experiments.judging.scores import list_scores
 from backend.services.library import bulk
 from backend.services.library.changes import BulkChanges
+from backend.store.experiments import ballots
 from tests import databases
 from tests.services.client import PUBLIC, SidecarClient, ask_dashboard, said
 from tests.services.experiments.judged import make_judged
@@ -298,3 +300,14 @@ def test_single_takes_get_scores_of_which_the_newest_counts(jury):
     assert (
         said(jury.call("eve", "GET", "/next-pairs?criterion=none"), 422)["fields"][0]["field"] == "criterion"
     )
+
+
+@pytest.mark.databases("sqlite")
+def test_scores_of_one_question_are_found_without_reading_those_of_all_others(world):
+    with world.deps.store.read() as session:
+        connection, sent = session.connection(), list[tuple[str, Any]]()
+        event.listen(connection, "before_cursor_execute", lambda *args: sent.append(args[2:4]))
+        ballots.list_scores(session, "x", "c")
+        ((statement, values),) = sent
+        (plan,) = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+    assert "score_experiment (experiment_id=? AND criterion_id=?)" in plan[-1]
