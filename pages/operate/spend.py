@@ -26,7 +26,7 @@ def draw_nothing() -> None:
 
 
 def draw_report() -> None:
-    choices.remember_projects(deps, viewer)
+    choices.remember_names(deps, viewer)
     query, only = choices.draw_choices(spending.today(deps)), choices.filters()
     choices.draw_filters()
     only_mine = mine.draw_mine(viewer)

@@ -24,7 +24,7 @@ from backend.domain.output_files import FileKind
 from backend.domain.states import JobEvent, JobState
 from backend.models import Job, JobColumns, JobHead, LibraryColumns, Video, VocabularyEntry
 from backend.services.gallery import filter_query
-from backend.services.money.spend_query import NOT_YET, Dimension
+from backend.services.money.spend_query import Dimension
 from backend.services.operations import backlog
 from backend.store.queue import tasks
 from backend.store.records.videos import VideoColumns
@@ -44,8 +44,6 @@ PARTIAL = {
     "backend.services.takes.cancel.ENDS_AT_ONCE": {JobState.CREATED, JobState.HELD, JobState.RENDERED},
     # Anything else ends as it likes.
     "backend.domain.output_files.ENDINGS": set(FileKind) - {FileKind.OTHER},
-    # Nothing is kept of these yet: all takes stand in one group.
-    "backend.services.money.spending._COLUMNS": set(Dimension) - NOT_YET,
     # The others go by money.
     "pages.ui.spend.charts._IN_TIME": {Dimension.DAY, Dimension.MONTH},
     # Nobody has said anything yet; all others are called as the API calls them.

@@ -3,8 +3,7 @@
 from typing import Any
 
 from backend.services.csv_rows import write_csv
-from backend.services.money.spend_query import Dimension
-from backend.services.money.spending import SpendReport, Spent
+from backend.services.money.spending import NAMED, SpendReport, Spent
 
 #: The columns of money and numbers, in their order.
 _MEASURES = tuple(Spent().as_json())
@@ -38,9 +37,9 @@ def as_parquet(report: SpendReport) -> bytes:
 
 
 def _named(report: SpendReport) -> list[str]:
-    """The columns that tell groups apart; a project has its name beside its id."""
-    also = {Dimension.PROJECT: ["project", "project_name"]}
-    return [name for one in report.query.dimensions for name in also.get(one, [str(one)])]
+    """The columns that tell groups apart; a project and an experiment have their names beside their ids."""
+    named = {one: [str(one), f"{one}_name"] for one in NAMED}
+    return [name for one in report.query.dimensions for name in named.get(one, [str(one)])]
 
 
 def _rows(report: SpendReport) -> list[dict[str, Any]]:

@@ -23,8 +23,6 @@ class Dimension(StrEnum):
 
 #: What a take has where it has none, such as no project.
 NONE = "none"
-#: Takes know nothing of this yet: all of them are in one group.
-NOT_YET = frozenset({Dimension.EXPERIMENT})
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,10 @@ from backend.domain.library.review import ReviewState
 from backend.models import Project
 from backend.services.access import Viewer
 from backend.services.deps import Deps
-from backend.services.money.spend_query import NONE, NOT_YET, Dimension, SpendQuery
+from backend.services.money.spend_query import NONE, Dimension, SpendQuery
+from backend.store.experiments import plans
 from backend.store.library import groups as kept_groups
-from backend.store.money import picks, project_sums, spend_sums, waste
+from backend.store.money import picks, take_sums, waste
 from backend.store.money.ledger import MICROS_PER_USD
 
 #: dimension -> what the store calls it
@@ -31,8 +32,11 @@ _COLUMNS = {
     Dimension.PERSON: "owner",
     Dimension.MODEL: "model",
     Dimension.TEMPLATE: "template",
-    Dimension.PROJECT: project_sums.PROJECT,
+    Dimension.PROJECT: take_sums.PROJECT,
+    Dimension.EXPERIMENT: take_sums.EXPERIMENT,
 }
+#: Groups of these are ids; what people call them stands beside them.
+NAMED = (Dimension.PROJECT, Dimension.EXPERIMENT)
 #: These go by time, the others by money.
 _IN_ORDER = frozenset({Dimension.DAY, Dimension.MONTH})
 
@@ -122,17 +126,17 @@ class Spent:
 class SpendGroup:
     """What the takes of one group come to. names: dimension -> its value, such as a model's id.
 
-    project_name: what people call its project, where it is one's.
+    called: what people call its project and its experiment.
     """
 
     names: Mapping[Dimension, str]
     spent: Spent
-    project_name: str | None = None
+    called: Mapping[Dimension, str | None] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """As clients see it."""
         named = {str(name): value for name, value in self.names.items()}
-        called = {"project_name": self.project_name} if Dimension.PROJECT in self.names else {}
+        called = {f"{one}_name": self.called.get(one) for one in NAMED if one in self.names}
         return {**named, **called, **self.spent.as_json()}
 
 
@@ -195,6 +199,13 @@ def count_picks(deps: Deps, viewer: Viewer, query: SpendQuery, *, mine: bool = F
     return Picks(sum(found.values()), found.get(ReviewState.APPROVED, 0))
 
 
+def group_names(deps: Deps, viewer: Viewer) -> dict[str, str]:
+    """What people call every project, and every experiment that this viewer may see, by their ids."""
+    viewer.must(Do.SEE)
+    with deps.store.read() as session:
+        return _called(session, NAMED, owners=viewer.visible_names)
+
+
 def spend_groups(
     session: Session, query: SpendQuery, *, owners: Sequence[str] | None = None, at: datetime
 ) -> tuple[list[SpendGroup], Mapping[Waste, float]]:
@@ -202,32 +213,38 @@ def spend_groups(
     fitting, why = _fitting(query, owners), dict[Waste, float]()
     if fitting is None:
         return [], why
-    names = [_COLUMNS[dimension] for dimension in query.dimensions if dimension not in NOT_YET]
+    names = [_COLUMNS[dimension] for dimension in query.dimensions]
     asked: dict[str, Any] = {"since": query.since, "until": query.until, "fitting": fitting}
     found = _sums(session, names, asked)
     for *group, reason, micros in waste.wasted_by(session, [*names, waste.WHY], at=at, **asked):
         known = found.get(tuple(group), Spent())
         found[tuple(group)] = known + Spent(wasted_micros=int(micros))
         why[Waste(reason)] = why.get(Waste(reason), 0.0) + int(micros) / MICROS_PER_USD
-    called: dict[str, str] = {}
-    if Dimension.PROJECT in query.dimensions:
-        called = {row.id: row.name for row in kept_groups.list_groups(session, Project)}
+    called = _called(session, [one for one in NAMED if one in query.dimensions])
     groups = [
-        SpendGroup(told, spent, called.get(told.get(Dimension.PROJECT, "")))
+        SpendGroup(told, spent, {one: called.get(told[one]) for one in NAMED if one in told})
         for told, spent in ((_names(query, group), spent) for group, spent in found.items())
         if spent != Spent()
     ]
     return sorted(groups, key=lambda group: _order(query, group)), why
 
 
+def _called(
+    session: Session, dimensions: Sequence[Dimension], *, owners: Sequence[str] | None = None
+) -> dict[str, str]:
+    """id -> name, of all projects and experiments where they are asked for. owners: of experiments."""
+    called: dict[str, str] = {}
+    if Dimension.PROJECT in dimensions:
+        called |= {row.id: row.name for row in kept_groups.list_groups(session, Project)}
+    if Dimension.EXPERIMENT in dimensions:
+        called |= plans.list_names(session, owners)
+    return called
+
+
 def _fitting(query: SpendQuery, owners: Sequence[str] | None) -> dict[str, Any] | None:
     """What must fit, as the store calls it; None: nothing can."""
     fitting: dict[str, Any] = {}
     for dimension, value in query.fitting.items():
-        if dimension in NOT_YET:
-            if value != NONE:
-                return None
-            continue
         fitting[_COLUMNS[dimension]] = _stored(dimension, value)
     if owners is not None:
         if fitting.get("owner", owners[0]) not in owners:
@@ -238,31 +255,18 @@ def _fitting(query: SpendQuery, owners: Sequence[str] | None) -> dict[str, Any] 
 
 def _sums(session: Session, names: Sequence[str], asked: Mapping[str, Any]) -> dict[tuple[Any, ...], Spent]:
     """Values of names -> what their takes come to, without what was wasted."""
-    if project_sums.PROJECT in (*names, *asked["fitting"]):
-        by_project = project_sums.sum_by_project(session, names, **asked)
-        return {group: Spent(**sums) for group, sums in by_project.items()}
-    return {
-        tuple(row[: len(names)]): Spent(**{name: int(row._mapping[name]) for name in spend_sums.SUMS})
-        for row in spend_sums.sum_by(session, names, **asked)
-    }
+    return {group: Spent(**sums) for group, sums in take_sums.sum_by(session, names, **asked).items()}
 
 
 def _names(query: SpendQuery, found: tuple[Any, ...]) -> dict[Dimension, str]:
     values = iter(found)
-    return {
-        dimension: NONE if dimension in NOT_YET else _shown(dimension, next(values))
-        for dimension in query.dimensions
-    }
-
-
-def _shown(dimension: Dimension, value: Any) -> str:
-    return NONE if not value else str(value)
+    return {dimension: str(next(values) or NONE) for dimension in query.dimensions}
 
 
 def _stored(dimension: Dimension, value: str) -> Any:
     """A value as the store has it; what is no number fits no template."""
-    if dimension is Dimension.PROJECT and value == NONE:
-        return project_sums.NO_PROJECT
+    if dimension in NAMED and value == NONE:
+        return take_sums.NONE
     if dimension is not Dimension.TEMPLATE:
         return value
     return 0 if value == NONE else int(value) if value.isdecimal() and len(value) < 10 else -1

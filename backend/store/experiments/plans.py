@@ -61,6 +61,14 @@ def list_experiments(
     return session.exec(query.order_by(col(Experiment.id).desc()).limit(limit)).all()
 
 
+def list_names(session: Session, owners: Sequence[str] | None) -> dict[str, str]:
+    """id -> name, of all experiments, or of those of these owners."""
+    query = columns(col(Experiment.id), col(Experiment.name))
+    if owners is not None:
+        query = query.where(one_of(Experiment.owner, owners))
+    return {str(one): str(name) for one, name in session.connection().execute(query)}
+
+
 def list_axes(session: Session, experiment_id: str) -> Sequence[ExperimentAxis]:
     """Its axes, in order."""
     query = select(ExperimentAxis).where(ExperimentAxis.experiment_id == experiment_id)

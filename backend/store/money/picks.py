@@ -10,6 +10,7 @@ from sqlmodel import Session, col
 from backend.domain.library.review import ReviewState
 from backend.models import Job, LedgerEntry
 from backend.store.money.spend_sums import ids_of_days, within, within_reason
+from backend.store.money.take_sums import belonging, belongs_to
 
 #: What counts as picked by the team.
 PICKED = (ReviewState.SELECTED, ReviewState.APPROVED)
@@ -27,7 +28,7 @@ def count_picks(
         col(Job.owner),
         col(Job.model),
         func.coalesce(col(Job.template_version), 0).label("template"),
-        func.coalesce(col(Job.project_id), "").label("project"),
+        *(belongs_to(name) for name in belonging(*fitting)),
         col(Job.review),
     ]
     picked = columns(*said).where(col(Job.review).in_([str(state) for state in PICKED]))

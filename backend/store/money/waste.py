@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 from backend.domain.clock import id_lower_bound
 from backend.models import UNOPENED, WASTED, Job, LedgerEntry, TakeInputs, TakeOpinion
 from backend.store.library import openings
-from backend.store.money import same_inputs
+from backend.store.money import same_inputs, take_sums
 from backend.store.money.spend_sums import KEYS, ids_of_days, named, within, within_reason
 
 #: What nobody has looked at for so long is not looked at any more: longer than a holiday.
@@ -34,12 +34,14 @@ def wasted_by(
     `wasted_micros`. Each take counts once."""
     since, until = within_reason(since, until)
     first_id, behind_id = ids_of_days(since, until)
+    to = take_sums.belonging(*names, *fitting)
+    lost, twice, unopened = (_said(why, to) for why in (LOST, TWICE, NEVER_OPENED))
     every = union_all(
-        _between(_said(LOST).where(WASTED), col(Job.id), first_id, behind_id),
-        _between(same_inputs.where_duplicate(_said(TWICE)), col(TakeInputs.job_id), first_id, behind_id),
-        _between(_where_unopened(session, _said(NEVER_OPENED), at), col(Job.id), first_id, behind_id),
+        _between(lost.where(WASTED), col(Job.id), first_id, behind_id),
+        _between(same_inputs.where_duplicate(twice), col(TakeInputs.job_id), first_id, behind_id),
+        _between(_where_unopened(session, unopened, at), col(Job.id), first_id, behind_id),
     ).subquery()
-    names_of = (*KEYS, "project", WHY, "micros")
+    names_of = (*KEYS, *to, WHY, "micros")
     fit = within(_select([every.c[name] for name in names_of]), since, until, fitting).subquery()
     of = [named(fit, name) for name in names]
     total = cast(func.coalesce(func.sum(fit.c.micros), 0), BigInteger).label("wasted_micros")
@@ -47,8 +49,8 @@ def wasted_by(
     return session.connection().execute(query).all()
 
 
-def _said(why: str) -> Select[Any]:
-    """Of every job: when, whose and of what it is, and what it was billed."""
+def _said(why: str, to: Sequence[str]) -> Select[Any]:
+    """Of every job: when, whose and of what it is, what it belongs to, and what it was billed."""
     # The sum keeps PostgreSQL from walking the ledger in the order of its ids until it meets the job.
     lines = columns(col(LedgerEntry.day)).where(col(LedgerEntry.job_id) == col(Job.id))
     return _select([
@@ -56,7 +58,7 @@ def _said(why: str) -> Select[Any]:
         col(Job.owner),
         col(Job.model),
         func.coalesce(col(Job.template_version), 0).label("template"),
-        func.coalesce(col(Job.project_id), "").label("project"),
+        *(take_sums.belongs_to(name) for name in to),
         literal(why).label(WHY),
         cast(func.round(col(Job.billed_usd) * 1_000_000), BigInteger).label("micros"),
     ])  # fmt: skip

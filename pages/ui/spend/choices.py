@@ -8,20 +8,21 @@ import streamlit as st
 
 from backend.services.access import Viewer
 from backend.services.deps import Deps
-from backend.services.library import groups
-from backend.services.library.groups import GroupKind
+from backend.services.money import spending
 from backend.services.money.spend_query import NONE, Dimension, SpendQuery
+from backend.services.money.spending import NAMED
 from pages.ui import context, text
 
 #: Ranges by the words that stand on the page, and in the URL.
 RANGES = ("this month", "last month", "7 days", "30 days", "custom")
 #: What takes can be told apart by.
 BY = (
-    Dimension.DAY, Dimension.MONTH, Dimension.PERSON, Dimension.PROJECT, Dimension.MODEL, Dimension.TEMPLATE,
+    Dimension.DAY, Dimension.MONTH, Dimension.PERSON, Dimension.PROJECT, Dimension.MODEL,
+    Dimension.EXPERIMENT, Dimension.TEMPLATE,
 )  # fmt: skip
 #: The parameter of the URL for each filter: "model:fal-ai/veo3.1".
 _ONLY = "only"
-_PROJECTS = "spend:projects"
+_NAMES = "spend:names"
 
 
 def draw_choices(today: date) -> SpendQuery:
@@ -111,8 +112,8 @@ def shown_as(dimension: Dimension, value: str) -> str:
     """A group's name for people."""
     if dimension is Dimension.MODEL:
         return context.model_title(value)
-    if dimension is Dimension.PROJECT:
-        return "No project" if value == NONE else project_name(value)
+    if dimension in NAMED:
+        return f"No {dimension}" if value == NONE else group_name(value, f"A deleted {dimension}")
     if dimension is Dimension.TEMPLATE:
         return "No template" if value == NONE else f"Version {value}"
     if dimension is Dimension.DAY:
@@ -123,12 +124,12 @@ def shown_as(dimension: Dimension, value: str) -> str:
     return value
 
 
-def remember_projects(deps: Deps, viewer: Viewer) -> None:
-    """From here on this run of the page knows what projects are called."""
-    st.session_state[_PROJECTS] = groups.name_groups(deps, viewer, GroupKind.PROJECT)
+def remember_names(deps: Deps, viewer: Viewer) -> None:
+    """From here on this run of the page knows what projects and experiments are called."""
+    st.session_state[_NAMES] = spending.group_names(deps, viewer)
 
 
-def project_name(project_id: str) -> str:
-    """What people call a project."""
-    names: dict[str, str] = st.session_state.get(_PROJECTS, {})
-    return names.get(project_id, "A deleted project")
+def group_name(group_id: str, otherwise: str) -> str:
+    """What people call a project or an experiment. otherwise: where there is none such any more."""
+    names: dict[str, str] = st.session_state.get(_NAMES, {})
+    return names.get(group_id, otherwise)

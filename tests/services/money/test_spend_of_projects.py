@@ -3,10 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from sqlmodel import select
 
 from backend.domain.library.review import ReviewState
 from backend.domain.states import JobEvent as E
-from backend.models import Job
+from backend.models import Job, Trial
 from backend.services.library import edit, groups
 from backend.services.library.changes import TakeChanges
 from backend.services.library.groups import GroupKind
@@ -14,6 +15,7 @@ from backend.services.money import spending
 from backend.services.money.spend_query import NONE, Dimension, SpendQuery
 from backend.services.money.spending import Spent
 from tests import databases
+from tests.services.experiments.building import planned
 from tests.services.money.test_spending import add_up, bill, spent
 from tests.world import ADMIN, ANA, BEN, MODEL, make_unpriced
 
@@ -46,7 +48,7 @@ def test_what_takes_of_a_project_cost_follows_them_and_the_rest_is_that_of_none(
         spring: (3, 2_100_000, 700_000), autumn: (1, 0, 0), NONE: (1, 0, 700_000),
     }  # fmt: skip
     assert (told[spring].spent.wasted_usd, told[autumn].spent.unpriced) == (0.7, 1)
-    assert {one.project_name for one in told.values()} == {"Spring", "Autumn", None}
+    assert {one.called[Dimension.PROJECT] for one in told.values()} == {"Spring", "Autumn", None}
     total = spent(sidecar).total
     assert sum((one.spent for one in told.values()), Spent()) == total
 
@@ -62,6 +64,42 @@ def test_what_takes_of_a_project_cost_follows_them_and_the_rest_is_that_of_none(
         spent(sidecar, by=Dimension.PROJECT).groups, key=lambda one: one.names[Dimension.PROJECT] == NONE
     )
     assert (autumns.spent.takes, nones.spent.takes, nones.spent.wasted_usd) == (1, 4, 0.7)
+
+
+@pytest.mark.parametrize("added", [False, True], ids=["from the lines", "from the sums"])
+def test_what_takes_of_an_experiment_cost_is_what_was_made_for_it_crossed_with_their_project(sidecar, added):
+    """Of four takes one was made for it, one as well and in a project, one reused, one in a project alone."""
+    asked, spring = planned(sidecar, 3), project(sidecar, "Spring")
+    takes = [sidecar.ask(f"Take {number}") for number in range(4)]
+    bill(sidecar, takes[0], 10, E.ERRORED)
+    assert add_up(sidecar) if added else True
+    for job in (takes[1], takes[3]):
+        put(sidecar, job, spring)
+    with sidecar.deps.store.begin() as session:
+        trials = session.exec(select(Trial).where(Trial.experiment_id == asked)).all()
+        for trial, job, origin in zip(trials, takes, ("made", "retried", "reused"), strict=False):
+            trial.job_id, trial.origin, trial.state = job.id, origin, "made"
+            session.add(trial)
+
+    experiments = spent(sidecar, by=Dimension.EXPERIMENT)
+    sums = {group.names[Dimension.EXPERIMENT]: group for group in experiments.groups}
+    assert {its: (one.spent.takes, one.spent.wasted_usd) for its, one in sums.items()} == {
+        asked: (2, 1.4), NONE: (2, 0.0),
+    }  # fmt: skip
+    assert sums[asked].called == {Dimension.EXPERIMENT: "Which red?"}
+    assert experiments.total == spent(sidecar).total
+    crossed = spent(sidecar, by=Dimension.EXPERIMENT, crossed=Dimension.PROJECT).groups
+    assert {tuple(one.names.values()): one.spent.takes for one in crossed} == {
+        (asked, NONE): 1, (asked, spring): 1, (NONE, spring): 1, (NONE, NONE): 1,
+    }  # fmt: skip
+    for fitting, number in (
+        ({Dimension.EXPERIMENT: asked}, 2), ({Dimension.EXPERIMENT: NONE}, 2),
+        ({Dimension.EXPERIMENT: asked, Dimension.PROJECT: spring}, 1),
+        ({Dimension.EXPERIMENT: NONE, Dimension.PROJECT: NONE}, 1), ({Dimension.EXPERIMENT: "gone"}, 0),
+    ):  # fmt: skip
+        assert spent(sidecar, by=Dimension.MODEL, fitting=fitting).total.takes == number
+    lines = sidecar.get("/api/spend?by=experiment&format=csv", who="root").get_data(as_text=True).splitlines()
+    assert lines[0].startswith("experiment,experiment_name,takes")
 
 
 def test_days_and_people_limit_what_is_told_of_projects(sidecar):

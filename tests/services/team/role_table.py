@@ -270,6 +270,7 @@ TABLE: Mapping[str, Asks] = {
     "money.settling.confirm_bill": needs(Do.SETTLE_BILLS)("none", as_told=True),
     "money.settling.write_off": needs(Do.SETTLE_BILLS)("none"),
     "money.spending.count_picks": needs(SEE)(SpendQuery(Dimension.DAY)),
+    "money.spending.group_names": needs(SEE)(),
     "money.spending.spend_report": needs(SEE)(SpendQuery(Dimension.DAY)),
     "money.statements.close_month": needs(Do.CLOSE_MONTHS)("2020-01"),
     "money.statements.get_statement": needs(SEE)("2020-01"),

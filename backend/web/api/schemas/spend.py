@@ -47,7 +47,8 @@ class SpendGroupAnswer(Spent):
     project: str | None = Field(default=None, description="Its id; `none`: of no project.")
     project_name: str | None = None
     model: str | None = None
-    experiment: str | None = None
+    experiment: str | None = Field(default=None, description="The one it was made for; `none`: for none.")
+    experiment_name: str | None = None
     template: str | None = None
 
 
