@@ -36,7 +36,7 @@ def experiments() -> "DataFrame":
         rows, cursor = [], None
         while True:
             page = view.list_experiments(deps, viewer, limit=view.PAGE_SIZE_MAX, cursor=cursor)
-            rows += [_experiment(view.experiment_json(one)) for one in page.items]
+            rows += [_experiment(view.experiment_json(one), one.cell_number) for one in page.items]
             cursor = page.next_cursor
             if cursor is None:
                 return _frame(rows, _EXPERIMENT, moments=("created_at",))
@@ -151,10 +151,10 @@ def _frame(
     return frame
 
 
-def _experiment(told: Mapping[str, Any]) -> dict[str, Any]:
+def _experiment(told: Mapping[str, Any], cells: int) -> dict[str, Any]:
     verdict = told["verdict"]
     return {
-        **told, **told["takes"], "cells": len(told["cells"]), "verdict": verdict["words"],
+        **told, **told["takes"], "cells": cells, "verdict": verdict["words"],
         "verdict_code": verdict["code"], "leader": verdict["leader"],
     }  # fmt: skip
 

@@ -27,28 +27,31 @@ TOO_EARLY = {"words": "Too early: nobody has voted yet.", "code": "too_early", "
 
 
 @dataclass(frozen=True)
-class ExperimentView:
-    """An experiment at one moment. trials: by cell, in their order."""
+class ExperimentSummary:
+    """An experiment at one moment, without its cells. counts: how many of its takes are how far, by each
+    word of `COUNTED`."""
 
     experiment: Experiment
-    cells: Sequence[Cell]
-    trials: Mapping[str, Sequence[TrialNow]]
+    cell_number: int
+    counts: Mapping[str, int]
     votes: int
     verdict: Mapping[str, Any]
     spent_micros: int  #: what its takes were billed or, until then, have reserved; in millionths of a USD
 
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many of its takes are how far: each word of `COUNTED`."""
-        counted = Counter(status for of in self.trials.values() for one in of if (status := status_of(one)))
-        return {word: counted[word] for word in COUNTED}
+
+@dataclass(frozen=True)
+class ExperimentView(ExperimentSummary):
+    """The same with its cells. trials: by cell, in their order."""
+
+    cells: Sequence[Cell]
+    trials: Mapping[str, Sequence[TrialNow]]
 
 
 @dataclass(frozen=True)
 class ExperimentPage:
     """Experiments, the newest first. next_cursor: of the page behind it; None: there is none."""
 
-    items: Sequence[ExperimentView]
+    items: Sequence[ExperimentSummary]
     next_cursor: str | None
 
 
@@ -62,13 +65,15 @@ class Matrix:
 
 def status_of(trial: TrialNow) -> str | None:
     """What a trial counts as, a word of `COUNTED`; None: as nothing."""
-    if trial.state in (TrialState.RETRIED, TrialState.DROPPED):
+    return _counts_as(trial.state, trial.job_state)
+
+
+def _counts_as(state: str, job_state: str | None) -> str | None:
+    if state in (TrialState.RETRIED, TrialState.DROPPED):
         return None
-    if trial.state == TrialState.BLOCKED:
+    if state == TrialState.BLOCKED:
         return "failed"
-    if trial.job_state is None:
-        return "planned"
-    return API_STATUS[JobState(trial.job_state)]
+    return "planned" if job_state is None else API_STATUS[JobState(job_state)]
 
 
 def get_experiment(deps: Deps, viewer: Viewer, experiment_id: str) -> ExperimentView:
@@ -94,13 +99,16 @@ def read_matrix(deps: Deps, viewer: Viewer, experiment_id: str) -> Matrix:
 
 
 def list_experiments(
-    deps: Deps, viewer: Viewer, *, limit: int = PAGE_SIZE, cursor: str | None = None
+    deps: Deps, viewer: Viewer, *, limit: int = PAGE_SIZE, cursor: str | None = None, whole: bool = False
 ) -> ExperimentPage:
-    """A page of the experiments that the viewer may see. Raises NotAllowed."""
+    """A page of the experiments that the viewer may see. Raises NotAllowed.
+
+    whole: with their cells, as `ExperimentView`; without, what is read doesn't grow with their takes.
+    """
     viewer.must(Do.SEE)
     with deps.store.read() as session:
         rows = plans.list_experiments(session, viewer.visible_names, before=cursor, limit=limit + 1)
-        views = _views(session, rows[:limit])
+        views = (_views if whole else _summaries)(session, rows[:limit])
     return ExperimentPage(views, rows[limit - 1].id if len(rows) > limit else None)
 
 
@@ -123,9 +131,10 @@ def told_verdict(experiment: Experiment, verdict: Mapping[str, Any]) -> Mapping[
     return {"words": words, "code": "stopped", "leader": verdict["leader"]}
 
 
-def experiment_json(view: ExperimentView) -> dict[str, Any]:
-    """An experiment, as clients see it."""
+def experiment_json(view: ExperimentSummary) -> dict[str, Any]:
+    """An experiment, as clients see it. cells: None where they were not read."""
     row = view.experiment
+    cells = _cells(view) if isinstance(view, ExperimentView) else None
     return {
         "id": row.id,
         "name": row.name,
@@ -133,16 +142,8 @@ def experiment_json(view: ExperimentView) -> dict[str, Any]:
         "owner": row.owner,
         "state": row.state,
         "why": row.why,
-        "cells": [
-            {
-                "id": cell.id,
-                "levels": cell.levels,
-                "takes": _takes(view.trials.get(cell.id, ())),
-                "dropped": cell.dropped_at is not None,
-            }
-            for cell in view.cells
-        ],
-        "takes": view.counts,
+        "cells": cells,
+        "takes": dict(view.counts),
         "spent_usd": view.spent_micros / MICROS_PER_USD,
         "cap_usd": None if row.cap_micros is None else row.cap_micros / MICROS_PER_USD,
         "votes": view.votes,
@@ -153,13 +154,37 @@ def experiment_json(view: ExperimentView) -> dict[str, Any]:
     }
 
 
+def _cells(view: ExperimentView) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": cell.id,
+            "levels": cell.levels,
+            "takes": _takes(view.trials.get(cell.id, ())),
+            "dropped": cell.dropped_at is not None,
+        }
+        for cell in view.cells
+    ]
+
+
 def _takes(trials: Iterable[TrialNow]) -> list[str]:
     """The takes that stand for a cell: those of trials that count."""
     return [one.job_id for one in trials if one.job_id is not None and status_of(one) is not None]
 
 
+def _summaries(session: Session, rows: Sequence[Experiment]) -> list[ExperimentSummary]:
+    """In seven statements, however many they are, and however many takes they have."""
+    ids = [row.id for row in rows]
+    if not ids:
+        return []
+    counted: dict[str, Counter[str]] = {}
+    for experiment_id, state, job_state, number in plans.count_trials(session, ids):
+        if status := _counts_as(state, job_state):
+            counted.setdefault(experiment_id, Counter())[status] += number
+    return _summed_up(session, rows, plans.count_cells(session, ids), counted)
+
+
 def _views(session: Session, rows: Sequence[Experiment]) -> list[ExperimentView]:
-    """In five statements, however many they are."""
+    """In seven statements, however many they are."""
     ids = [row.id for row in rows]
     if not ids:
         return []
@@ -167,15 +192,34 @@ def _views(session: Session, rows: Sequence[Experiment]) -> list[ExperimentView]
     for cell in plans.list_cells(session, ids):
         cells.setdefault(cell.experiment_id, []).append(cell)
     trials: dict[str, dict[str, list[TrialNow]]] = {}
+    counted: dict[str, Counter[str]] = {}
     for trial in plans.list_trials(session, ids):
         trials.setdefault(trial.experiment_id, {}).setdefault(trial.cell_id, []).append(trial)
+        if status := status_of(trial):
+            counted.setdefault(trial.experiment_id, Counter())[status] += 1
+    summed_up = _summed_up(session, rows, {one: len(of) for one, of in cells.items()}, counted)
+    return [
+        ExperimentView(
+            **vars(one), cells=cells.get(one.experiment.id, []), trials=trials.get(one.experiment.id, {})
+        )
+        for one in summed_up
+    ]
+
+
+def _summed_up(
+    session: Session,
+    rows: Sequence[Experiment],
+    cell_numbers: Mapping[str, int],
+    counted: Mapping[str, Counter[str]],
+) -> list[ExperimentSummary]:
+    ids = [row.id for row in rows]
     votes, found = plans.count_votes(session, ids), plans.newest_findings(session, ids)
     spent = outcomes.spent_micros(session, ids)
     return [
-        ExperimentView(
+        ExperimentSummary(
             row,
-            cells.get(row.id, []),
-            trials.get(row.id, {}),
+            cell_numbers.get(row.id, 0),
+            {word: counted.get(row.id, Counter())[word] for word in COUNTED},
             votes.get(row.id, 0),
             told_verdict(row, found[row.id].data["finding"]["verdict"] if row.id in found else TOO_EARLY),
             spent.get(row.id, 0),

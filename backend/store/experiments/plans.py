@@ -92,6 +92,25 @@ def list_trials(session: Session, experiment_ids: Collection[str]) -> list[Trial
     return [TrialNow(*row) for row in session.connection().execute(query)]
 
 
+def count_cells(session: Session, experiment_ids: Collection[str]) -> dict[str, int]:
+    """id -> how many cells it has, also those that were dropped."""
+    query = columns(col(Cell.experiment_id), func.count()).where(col(Cell.experiment_id).in_(experiment_ids))
+    found = session.connection().execute(query.group_by(col(Cell.experiment_id)))
+    return {str(one): int(number) for one, number in found}
+
+
+def count_trials(session: Session, experiment_ids: Collection[str]) -> list[tuple[str, str, str | None, int]]:
+    """(experiment, state of the trial, state of its take if it has one, how many)."""
+    what = col(Trial.experiment_id), col(Trial.state), col(Job.state)
+    query = (
+        columns(*what, func.count())
+        .join_from(Trial, Job, col(Job.id) == col(Trial.job_id), isouter=True)
+        .where(col(Trial.experiment_id).in_(experiment_ids))
+        .group_by(*what)
+    )
+    return [(one, state, job, int(number)) for one, state, job, number in session.connection().execute(query)]
+
+
 def list_criteria(session: Session, experiment_id: str) -> Sequence[Criterion]:
     """Its own questions, the first one first."""
     query = select(Criterion).where(Criterion.experiment_id == experiment_id)

@@ -10,7 +10,7 @@ from sqlalchemy import event, text
 from tests import databases
 from tests.services.client import at_fault
 from tests.services.experiments.building import PROMPTS, SEEDED, make_plan, plan_body
-from tests.world import MODEL, UNPRICED
+from tests.world import MODEL, UNPRICED, run_sql
 
 URL = "/api/experiments"
 DRY = f"{URL}?dry_run=1"
@@ -215,6 +215,10 @@ def test_an_experiment_is_seen_by_who_may_see_its_takes(sidecar):
     assert [one["id"] for one in told(sidecar.get(URL))["items"]] == [ours]
     page = told(sidecar.get(f"{URL}?limit=1", who="root"))
     rest = told(sidecar.get(f"{URL}?limit=1&cursor={page['next_cursor']}", who="root"))
+    run_sql(sidecar.deps, "UPDATE trial SET state = 'dropped' WHERE id IN (SELECT min(id) FROM trial)")
+    light, whole = (told(sidecar.get(f"{URL}?cells={flag}", who="root"))["items"] for flag in "01")
+    assert light == [{**one, "cells": None} for one in whole]
+    assert sum(one["takes"]["planned"] for one in light) == 7
     assert [one["id"] for one in rest["items"]] == [ours]
     assert rest["next_cursor"] is None
 

@@ -68,7 +68,9 @@ def routes(deps: Deps) -> Blueprint:
     @blueprint.get("")
     def list_experiments() -> ResponseReturnValue:
         asked = query_as(schemas.ExperimentsQuery)
-        page = view.list_experiments(deps, current_viewer(), limit=asked.limit, cursor=asked.cursor)
+        page = view.list_experiments(
+            deps, current_viewer(), limit=asked.limit, cursor=asked.cursor, whole=asked.cells != "0"
+        )
         return jsonify(items=list(map(view.experiment_json, page.items)), next_cursor=page.next_cursor)
 
     @blueprint.get("/<experiment_id>")

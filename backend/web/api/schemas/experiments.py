@@ -191,8 +191,8 @@ class ShortVerdict(Told):
     leader: str | None = Field(description="A cell.")
 
 
-class ExperimentAnswer(Told):
-    """An experiment."""
+class ListedExperiment(Told):
+    """An experiment, as a list of them tells it."""
 
     id: str
     name: str
@@ -200,7 +200,7 @@ class ExperimentAnswer(Told):
     owner: str
     state: ExperimentState
     why: str | None = Field(description="Why it is paused or closed.")
-    cells: list[CellAnswer]
+    cells: list[CellAnswer] | None = Field(description="Null where they were not asked for.")
     takes: TakesCount
     spent_usd: float
     cap_usd: float | None
@@ -211,10 +211,16 @@ class ExperimentAnswer(Told):
     version: int
 
 
+class ExperimentAnswer(ListedExperiment):
+    """An experiment with its cells."""
+
+    cells: list[CellAnswer]
+
+
 class ExperimentList(Told):
     """A page of experiments, the newest first."""
 
-    items: list[ExperimentAnswer]
+    items: list[ListedExperiment]
     next_cursor: str | None
 
 
@@ -223,3 +229,6 @@ class ExperimentsQuery(Asked):
 
     limit: Annotated[int, WholeNumber(1, view.PAGE_SIZE_MAX)] = Field(default=view.PAGE_SIZE)
     cursor: Annotated[str | None, Cursor()] = Field(default=None)
+    cells: Annotated[str | None, OneOf(("0", "1"))] = Field(
+        default=None, description="0: without them, which makes a page light, however large they are."
+    )
