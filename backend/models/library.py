@@ -139,6 +139,7 @@ class LibraryColumns(TypedDict, total=False):
     rating_sum: int
     rating_count: int
     edits: int
+    opened_at: datetime | None
     trashed_at: datetime | None
     trashed_by: str | None
     emptied_at: datetime | None

@@ -18,6 +18,7 @@ import backend
 import pages.ui
 import simulator
 from backend.domain import prompt
+from backend.domain.experiments.words import LeftOut
 from backend.domain.kinds import Verdict
 from backend.domain.library.review import ReviewState
 from backend.domain.output_files import FileKind
@@ -44,6 +45,10 @@ PARTIAL = {
     "backend.services.takes.cancel.ENDS_AT_ONCE": {JobState.CREATED, JobState.HELD, JobState.RENDERED},
     # Anything else ends as it likes.
     "backend.domain.output_files.ENDINGS": set(FileKind) - {FileKind.OTHER},
+    # What was taken back is asked for by nobody who tells of votes.
+    "backend.services.experiments.findings._LEFT_OUT": set(LeftOut) - {LeftOut.UNDONE},
+    # Of the others, single votes are left out, not whoever gave them.
+    "backend.services.experiments.findings._BESIDE": {LeftOut.MACHINE, LeftOut.EXCLUDED},
     # The others go by money.
     "pages.ui.spend.charts._IN_TIME": {Dimension.DAY, Dimension.MONTH},
     # Nobody has said anything yet; all others are called as the API calls them.

@@ -9,6 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from tests.e2e.filled import fill, make_clips
 from tests.e2e.installation import Installation
 from tests.e2e.stories.test_browser import Visit
 from tests.e2e.stories.test_browser import browser as browser
@@ -40,6 +41,17 @@ TOO_SMALL = """least => {
     }
     return small
 }"""
+#: Marks the element in whose own tree the lightbox is; says whether it was found.
+MARK_OVER = """() => {
+    const seen = [document]
+    for (const root of seen) for (const one of root.querySelectorAll("*")) {
+        if (one.shadowRoot) seen.push(one.shadowRoot)
+        if (one.matches("[data-testid=light]")) one.getRootNode().host.dataset.over = "1"
+    }
+}"""
+_HOST = "document.querySelector('[data-over]').shadowRoot"
+IN_LIGHT = TOO_SMALL.replace("seen = [document]", f"seen = [{_HOST}]").replace(", dialog", "")
+OVER = {"include": [{"fromShadowDom": ["[data-over]", "[data-testid=light]"]}]}
 FINGER_PX = 40
 #: What may be otherwise in the other light, or on another size of the page.
 OF_A_LIGHT = (
@@ -65,6 +77,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installatio
                 for event in WAY[state]:
                     world.advance(job, event, error=ERROR)
                 ids[state] = job.id
+        fill(installation, make_clips(tmp_path_factory.mktemp("clips")), 2)
         installation.dashboard()
         yield installation, ids
 
@@ -76,10 +89,10 @@ def window(browser: Browser, made: Any) -> Iterator[Visit]:
     visit.context.close()
 
 
-def faults(page: Page, *rules: str) -> list[str]:
-    """What axe finds serious or critical of what is ours. rules: these alone."""
+def faults(page: Page, *rules: str, of: Any = None) -> list[str]:
+    """What axe finds serious or critical of what is ours. rules: these alone. of: this part of the page."""
     options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
-    found = Axe().run(page, options=options).response["violations"]
+    found = Axe().run(page, context=of, options=options).response["violations"]
     return [
         f"{fault['id']}: {node['html'][:160]} {(node['failureSummary'] or '')[:200]}"
         for fault in found
@@ -107,6 +120,32 @@ def test_every_page_can_be_read_heard_and_pressed_in_both_lights_and_both_sizes(
         ]
         if found := at_a_desk + on_a_phone:
             wrong[path] = found
+    assert not wrong, "\n".join(f"{path}: {one}" for path, found in wrong.items() for one in found)
+
+
+def test_what_lies_over_the_wall_can_be_read_heard_and_pressed_as_well(window, made):
+    """A take looked at closely, with its details and its keys, and two compared: in both lights and sizes."""
+    rows = made[0].rows("SELECT id FROM job WHERE state = 'stored' ORDER BY id")
+    stored, page, wrong = [row["id"] for row in rows], window.page, {}
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    for look, keys in (
+        (f"take={stored[0]}", "ih"),
+        (f"take={made[1]['held']}", "h"),
+        (f"compare={','.join(stored)}", "w"),
+    ):
+        page.set_viewport_size(DESK)
+        page.goto("about:blank")
+        window.open(f"/gallery#{look}")
+        expect(page.get_by_test_id("light")).to_be_visible()
+        page.evaluate(MARK_OVER)
+        for key in ("", *keys):
+            if key:
+                page.keyboard.press(key)
+            for size in (DESK, PHONE):
+                page.set_viewport_size(size)
+                small = page.evaluate(IN_LIGHT, FINGER_PX) if size is PHONE else []
+                if found := [*faults(page, of=OVER), *small]:
+                    wrong[f"{look} {key} {size['width']}"] = found
     assert not wrong, "\n".join(f"{path}: {one}" for path, found in wrong.items() for one in found)
 
 

@@ -10,7 +10,6 @@ const makeFilmstrip = choose => {
     if (!frames.has(id)) {
       const button = el("button", "cell"), poster = el("img"), blank = icon(""), mark = el("span", "mark")
       button.type = "button"
-      button.tabIndex = -1
       poster.alt = ""
       poster.decoding = "async"
       button.append(blank, poster, mark)
@@ -23,6 +22,7 @@ const makeFilmstrip = choose => {
     const { button, poster, blank, mark } = frame
     const marks = marksOf(card)
     button.classList.toggle("out", isRejected(card) || Boolean(card.trashed))
+    button.tabIndex = here ? 0 : -1 // one stop for the keys, which the strip scrolls by
     button.setAttribute("aria-label", [card.alt, ...marks].join(", "))
     if (here) button.setAttribute("aria-current", "true")
     else button.removeAttribute("aria-current")
