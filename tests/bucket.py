@@ -25,6 +25,8 @@ KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "secret-of-the-bucket-that-no-log-may-show
 REGION = "us-east-1"
 #: Objects on one page of a listing; S3 has 1000.
 PAGE = 50
+#: The least of a part that it takes, but of the last; S3 takes `S3_PART_BYTES`.
+PART_BYTES, S3_PART_BYTES = 64 * 1024, 5 * 1024**2
 _numbers = itertools.count(1)
 
 
@@ -37,6 +39,7 @@ class Server:
         command = [*before, sys.executable, "-m", "moto.server", "-H", address, "-p", str(self.port)]
         quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         env = {**os.environ, "PYTHONWARNINGS": "ignore", "MOTO_S3_DEFAULT_MAX_KEYS": str(PAGE)}
+        env["S3_UPLOAD_PART_MIN_SIZE"] = str(PART_BYTES)
         env["S3_IGNORE_SUBDOMAIN_BUCKETNAME"] = "true"  # whatever name it is reached by
         self.process = subprocess.Popen(command, **quiet, env=env, start_new_session=True)
         eventually(self._answers)
@@ -113,6 +116,10 @@ class Store(Proxy):
     def __init__(self, port: int) -> None:
         self.refuses, self.ignores, self.mangles = dict[str, bytes](), tuple[str, ...](), False
         super().__init__(port)
+
+    def forget(self) -> None:
+        super().forget()
+        self.refuses, self.ignores, self.mangles = {}, (), False
 
     def passed_on(self, line: bytes, headers: list[bytes], body: bytes) -> tuple[list[bytes], bytes] | bytes:
         headers = [one for one in headers if not one.decode("latin-1").lower().startswith(self.ignores)]

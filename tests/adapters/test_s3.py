@@ -18,11 +18,13 @@ from backend.media.storage import s3_client, s3_upload
 from backend.media.storage.s3 import S3Storage
 from backend.media.storage.s3_client import Bucket
 from tests import bucket
-from tests.adapters.storages import POSTER, bucket_storage, key_of, part
+from tests.adapters.storages import POSTER, bucket_storage, key_of, part, share_clients
 from tests.loopback import Peer
 
 #: Travels in one request, and in three parts.
-SMALL, LARGE = b"video", os.urandom(16 * 1024**2 + 1000)
+SMALL, LARGE = b"video", os.urandom(2 * bucket.PART_BYTES + 1000)
+#: Of the program itself; `test_s3_ways` sends such parts.
+PROGRAMS_PART_BYTES = s3_upload.PART_BYTES
 #: What is uploaded, and the words by which the proxy knows one of its requests.
 REQUESTS = {
     "head": (SMALL, "HEAD "),
@@ -43,13 +45,17 @@ BUSY = said(503, b"<Error><Code>SlowDown</Code><Message>Slow down</Message></Err
 class Line:
     """A storage whose line to the bucket can be broken, and the bucket seen from outside."""
 
-    def __init__(self, server: bucket.Server, proxy: bucket.Store) -> None:
+    def __init__(self, server: bucket.Server, proxy: bucket.Store, *, tried: S3Storage | None = None) -> None:
+        """tried: what the store takes is known from the start, as this one has found it."""
         self.server, self.proxy, self.name = server, proxy, server.new_bucket()
-        self.outside = server.client()
+        self.outside, self._tried = server.client(), tried
         self.storage = self.open(proxy.url)
 
     def open(self, url: str, **more: Any) -> S3Storage:
-        return bucket_storage(url, self.name, **more)
+        made = bucket_storage(url, self.name, **more)
+        if self._tried:
+            made._writer._compares |= self._tried._writer._compares
+        return made
 
     def impatient(self, tries: int = s3_client.MAX_ATTEMPTS) -> S3Storage:
         """One to which a short silence is a broken line, after so many of them."""
@@ -78,11 +84,43 @@ class Line:
         self.outside.put_object(Bucket=self.name, Key=f"films/{key}", Body=content)
 
 
+@pytest.fixture(scope="session")
+def store() -> Iterator[bucket.Store]:
+    with closing(bucket.Store(bucket.server().port)) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="session")
+def tried_storage(store: bucket.Store) -> S3Storage:
+    """One that has tried out what the store takes."""
+    store.forget()
+    made = Line(bucket.server(), store).storage
+    assert made.check_writable() == ""
+    return made
+
+
 @pytest.fixture
-def line() -> Iterator[Line]:
-    server = bucket.server()
-    with closing(bucket.Store(server.port)) as proxy:
-        yield Line(server, proxy)
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3_upload, "PART_BYTES", bucket.PART_BYTES)
+    share_clients(monkeypatch)
+
+
+@pytest.fixture
+def line(small_parts: None, store: bucket.Store) -> Line:
+    """Of a process that has just begun."""
+    store.forget()
+    return Line(bucket.server(), store)
+
+
+@pytest.fixture
+def used_line(tried_storage: S3Storage, small_parts: None, store: bucket.Store) -> Line:
+    """Of a process that has been at work: what the store takes is known."""
+    store.forget()
+    return Line(bucket.server(), store, tried=tried_storage)
+
+
+def test_a_part_is_as_large_as_every_store_wants_it():
+    assert PROGRAMS_PART_BYTES >= bucket.S3_PART_BYTES
 
 
 @pytest.mark.parametrize("content", [SMALL, LARGE, b""], ids=["small", "large", "empty"])
@@ -132,33 +170,35 @@ def test_links_to_aws_itself_lead_to_the_buckets_own_region(name, host):
 
 @pytest.mark.parametrize("kind", ["reset", "stall", "lost", "half", "say"])
 @pytest.mark.parametrize("request_", REQUESTS)
-def test_one_fault_of_the_line_or_a_busy_server_costs_no_upload(line, tmp_path, kind, request_):
+def test_one_fault_of_the_line_or_a_busy_server_costs_no_upload(used_line, tmp_path, kind, request_):
     content, *words = REQUESTS[request_]
-    fault = line.proxy.fault(kind, *words, answer=BUSY)
-    storage = line.impatient(tries=20) if kind == "stall" else line.storage  # others may be slow as well
+    fault = used_line.proxy.fault(kind, *words, answer=BUSY)
+    storage = (
+        used_line.impatient(tries=20) if kind == "stall" else used_line.storage
+    )  # others may be slow as well
     storage.put_file(part(tmp_path, content), key_of(content))
     assert fault.done == 1
-    line.assert_whole(content)
+    used_line.assert_whole(content)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("kind", ["reset", "stall"])
 @pytest.mark.parametrize("request_", ["put", "part", "complete"])
-def test_a_bad_line_leaves_nothing_half_and_the_next_try_is_whole(line, tmp_path, kind, request_):
+def test_a_bad_line_leaves_nothing_half_and_the_next_try_is_whole(used_line, tmp_path, kind, request_):
     content, *words = REQUESTS[request_]
-    fault = line.proxy.fault(kind, *words, times=99)
+    fault = used_line.proxy.fault(kind, *words, times=99)
     source = part(tmp_path, content)
 
     with pytest.raises(StorageDown, match="can't be reached"):
-        line.impatient().put_file(source, key_of(content))
+        used_line.impatient().put_file(source, key_of(content))
 
     assert fault.done == s3_client.MAX_ATTEMPTS
-    assert line.objects() == []
-    assert line.unfinished() == []
+    assert used_line.objects() == []
+    assert used_line.unfinished() == []
     assert source.read_bytes() == content
-    line.proxy.faults.clear()
-    line.storage.put_file(source, key_of(content))
-    line.assert_whole(content)
+    used_line.proxy.faults.clear()
+    used_line.storage.put_file(source, key_of(content))
+    used_line.assert_whole(content)
 
 
 @pytest.mark.parametrize("request_", ["put", "complete"])
@@ -171,16 +211,16 @@ def test_an_upload_whose_acknowledgements_are_all_lost_is_adopted(line, tmp_path
     line.assert_whole(content)
 
 
-def test_an_upload_that_nobody_could_be_told_to_give_up_is_given_up_by_the_next(line, tmp_path):
-    line.proxy.fault("reset", "PUT ", "partNumber=2", times=99)
-    line.proxy.fault("reset", "DELETE ", times=99)
+def test_an_upload_that_nobody_could_be_told_to_give_up_is_given_up_by_the_next(used_line, tmp_path):
+    used_line.proxy.fault("reset", "PUT ", "partNumber=2", times=99)
+    used_line.proxy.fault("reset", "DELETE ", times=99)
     source, key = part(tmp_path, LARGE), key_of(LARGE)
     with pytest.raises(StorageDown):
-        line.storage.put_file(source, key)
-    assert line.unfinished() == [f"films/{key}"]
-    line.proxy.faults.clear()
-    line.storage.put_file(source, key)
-    line.assert_whole(LARGE)
+        used_line.storage.put_file(source, key)
+    assert used_line.unfinished() == [f"films/{key}"]
+    used_line.proxy.faults.clear()
+    used_line.storage.put_file(source, key)
+    used_line.assert_whole(LARGE)
 
 
 @pytest.mark.parametrize(("prefix", "ours"), [("films", ["films/" + POSTER]), ("", [POSTER, ".check"])])
@@ -199,11 +239,11 @@ def test_uploads_that_a_killed_process_left_are_tidied_away_and_those_of_other_t
     assert line.objects() == checks[1:]
 
 
-def test_a_body_that_breaks_off_is_trouble_and_never_the_end_of_the_file(line, tmp_path):
-    content = LARGE[: 1024**2]
-    line.storage.put_file(part(tmp_path, content), key_of(content))
-    line.proxy.fault("half", "GET ")
-    with line.storage.open(key_of(content)) as file, pytest.raises(StorageDown):
+def test_a_body_that_breaks_off_is_trouble_and_never_the_end_of_the_file(used_line, tmp_path):
+    content = os.urandom(1024**2)
+    used_line.storage.put_file(part(tmp_path, content), key_of(content))
+    used_line.proxy.fault("half", "GET ")
+    with used_line.storage.open(key_of(content)) as file, pytest.raises(StorageDown):
         file.read()
 
 
@@ -384,14 +424,14 @@ def test_control_without_looking_after_a_lost_acknowledgement_an_upload_would_fa
         test_an_upload_whose_acknowledgements_are_all_lost_is_adopted(line, tmp_path, "complete")
 
 
-def test_control_without_an_abort_parts_would_be_left(line, tmp_path, monkeypatch):
+def test_control_without_an_abort_parts_would_be_left(used_line, tmp_path, monkeypatch):
     def forgetful(content: s3_upload.UploadSource, target: s3_upload.UploadTarget) -> None:
         begun = target.client.create_multipart_upload(**target.object_args)
         s3_upload._send_parts(content, target, begun["UploadId"])
 
     monkeypatch.setattr(s3_upload, "_put_parts", forgetful)
     with pytest.raises(AssertionError):
-        test_a_bad_line_leaves_nothing_half_and_the_next_try_is_whole(line, tmp_path, "reset", "part")
+        test_a_bad_line_leaves_nothing_half_and_the_next_try_is_whole(used_line, tmp_path, "reset", "part")
 
 
 def test_control_without_a_condition_another_object_would_be_written_over(line, tmp_path, monkeypatch):

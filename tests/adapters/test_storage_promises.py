@@ -9,7 +9,7 @@ from backend.domain.errors import StorageFull
 from backend.media.storage.base import valid_key
 from backend.media.storage.local import LocalStorage
 from tests import bucket
-from tests.adapters.storages import CONTENT, POSTER, PREVIEW, SHA, VIDEO, bucket_storage, part
+from tests.adapters.storages import CONTENT, POSTER, PREVIEW, SHA, VIDEO, bucket_storage, part, share_clients
 
 #: Neither of them has anything, and the bucket's server is not there.
 UNTOUCHED = LocalStorage(Path("/no/such/folder")), bucket_storage("http://127.0.0.1:1", "films")
@@ -36,7 +36,8 @@ class Place:
 
 
 @pytest.fixture(params=["folder", "bucket"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    share_clients(monkeypatch)
     (tmp_path / "media").mkdir()
     return Place(request.param, tmp_path / "media" / "films")
 
