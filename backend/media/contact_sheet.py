@@ -1,7 +1,7 @@
 """Contact sheets: pictures in rows with what is known of each below, as a PDF and as pictures of its pages.
 
-The PDF's text can be searched and copied. Fonts come with a package (FiraGO: Latin, Greek, Cyrillic, Arabic,
-Hebrew, Devanagari, Thai; Noto symbols); a character that none of them has is an empty box.
+The PDF's text can be searched and copied. A character that no font has (`sheet_fonts`) is an empty box, and a
+page with such a box says what it is.
 """
 
 import io
@@ -10,15 +10,14 @@ import threading
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import cast
 
-import pymupdf_fonts
 import pypdfium2
-from fontTools.ttLib import TTFont
 from fpdf import FPDF
 from PIL import Image
+
+from backend.media import sheet_fonts
 
 COLUMNS, ROWS = 4, 3
 PER_PAGE = COLUMNS * ROWS
@@ -35,9 +34,10 @@ _PIXELS_PER_POINT = 2.0
 #: Of the pages' own pictures.
 PNG_DPI = 120
 _JPEG_QUALITY = 82
-#: family -> the name under which the package has it. The second fills what the first has no sign for.
-_FONTS = {"text": "figo", "heading": "figbo", "signs": "symbol2"}
 _BOX = "□"
+_BOXED = f"{_BOX} stands for letters that no font of this server has; manifest.csv has them"
+#: So much of a text is drawn at most.
+_CHARS_MAX = 400
 #: PDFium is one for the whole process, and for one thread at a time.
 _rendering = threading.Lock()
 
@@ -66,20 +66,38 @@ def shrink_picture(content: bytes) -> bytes:
 def draw_sheet(captions: Sequence[Caption], *, title: str, first_page: int = 1) -> bytes:
     """A PDF of these, twelve on a page. first_page: the number of its first page."""
     with tempfile.TemporaryDirectory(prefix="sheet-") as folder:
-        pdf = FPDF(orientation="landscape", unit="pt", format="A4")
-        pdf.set_auto_page_break(False)
-        pdf.set_title(title)
-        pdf.c_margin = 0
-        for family, name in _FONTS.items():
-            path = Path(folder) / f"{family}.ttf"
-            path.write_bytes(pymupdf_fonts.fontbuffers[name]())
-            pdf.add_font(family, fname=path)
-        pdf.set_fallback_fonts(["signs"], exact_match=False)
-        pdf.set_text_shaping(True)
+        pdf = _Sheet(title)
+        pdf.load_fonts(Path(folder), _characters(captions))
         for begin in range(0, len(captions), PER_PAGE):
             pdf.add_page()
             _draw_page(pdf, captions[begin : begin + PER_PAGE], title, first_page + begin // PER_PAGE)
         return bytes(pdf.output())
+
+
+class _Sheet(FPDF):
+    """The document. known: every character that its fonts draw."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(orientation="landscape", unit="pt", format="A4")
+        self.set_auto_page_break(False)
+        self.set_title(title)
+        self.c_margin = 0
+        self.known: frozenset[int] = frozenset()
+
+    def load_fonts(self, folder: Path, characters: frozenset[int]) -> None:
+        """Have every font that draws these. folder: keeps the packaged ones until the document is made."""
+        packaged = sheet_fonts.packaged_characters()
+        for family, name in sheet_fonts.PACKAGED.items():
+            path = folder / f"{family}.ttf"
+            path.write_bytes(sheet_fonts.packaged_font(name))
+            self.add_font(family, fname=path)
+        installed = sheet_fonts.find_fonts(characters.difference(packaged))
+        for number, font in enumerate(installed):
+            self.add_font(f"installed{number}", fname=font.path)
+        more = [f"installed{number}" for number in range(len(installed))]
+        self.set_fallback_fonts(["signs", *more], exact_match=False)
+        self.set_text_shaping(True)
+        self.known = frozenset(packaged).union(*(font.has for font in installed))
 
 
 def render_pages(pdf: bytes) -> Iterator[bytes]:
@@ -100,16 +118,17 @@ def render_pages(pdf: bytes) -> Iterator[bytes]:
         number += 1
 
 
-def _draw_page(pdf: FPDF, captions: Sequence[Caption], title: str, number: int) -> None:
+def _draw_page(pdf: _Sheet, captions: Sequence[Caption], title: str, number: int) -> None:
     pdf.set_text_color(_FAINT)
-    _write(pdf, title, _MARGIN, _MARGIN - 8, _PAGE_WIDTH - 2 * _MARGIN - 60, 1, size=_TITLE_SIZE)
+    said = title if _characters(captions) <= pdf.known else f"{title} · {_BOXED}"
+    _write(pdf, said, _MARGIN, _MARGIN - 8, _PAGE_WIDTH - 2 * _MARGIN - 60, 1, size=_TITLE_SIZE)
     _write(pdf, f"{number}", _PAGE_WIDTH - _MARGIN - 50, _MARGIN - 8, 50, 1, size=_TITLE_SIZE, align="R")
     for place, caption in enumerate(captions):
         left = _MARGIN + (place % COLUMNS) * (_CELL_WIDTH + _GAP)
         _draw_cell(pdf, caption, left, _TOP + (place // COLUMNS) * _ROW_HEIGHT)
 
 
-def _draw_cell(pdf: FPDF, caption: Caption, left: float, top: float) -> None:
+def _draw_cell(pdf: _Sheet, caption: Caption, left: float, top: float) -> None:
     pdf.set_fill_color(_PAPER)
     pdf.rect(left, top, _CELL_WIDTH, _PICTURE_HEIGHT, style="F")
     if caption.picture is not None:
@@ -133,7 +152,7 @@ def _draw_cell(pdf: FPDF, caption: Caption, left: float, top: float) -> None:
 
 
 def _write(
-    pdf: FPDF,
+    pdf: _Sheet,
     text: str,
     left: float,
     top: float,
@@ -147,7 +166,7 @@ def _write(
     """Write a text within a width, on at most so many lines; returns the height that it took."""
     pdf.set_font(family, size=size)
     pdf.set_xy(left, top)
-    shown = _shown(text)
+    shown = _shown(text, pdf.known)
     laid = pdf.multi_cell(width, _LEADING, shown, dry_run=True, output="LINES") if shown else []
     lines = cast(list[str], laid)
     if len(lines) > most:
@@ -157,25 +176,33 @@ def _write(
     return len(lines) * _LEADING
 
 
-def _shown(text: str, most: int = 400) -> str:
+def _texts(captions: Sequence[Caption]) -> Iterator[str]:
+    for caption in captions:
+        yield from (caption.heading, *caption.lines)
+
+
+def _characters(captions: Sequence[Caption]) -> frozenset[int]:
+    """All that is to be drawn."""
+    return frozenset(ord(char) for text in _texts(captions) for char in _folded(text) if _needs_sign(char))
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFC", text)[:_CHARS_MAX]
+
+
+def _needs_sign(char: str) -> bool:
+    """Is it more than a space, a mark on another one, or nothing that is seen?"""
+    return not char.isspace() and unicodedata.category(char) not in ("Cf", "Cc", "Mn")
+
+
+def _shown(text: str, known: Collection[int]) -> str:
     """A text as the fonts can show it, on one line."""
-    known = _known_characters()
     kept = []
-    for char in unicodedata.normalize("NFC", text)[:most]:
+    for char in _folded(text):
         if char.isspace():
             kept.append(" ")
         elif ord(char) in known:
             kept.append(char)
-        elif unicodedata.category(char) not in ("Cf", "Cc", "Mn"):
+        elif _needs_sign(char):
             kept.append(_BOX)
     return " ".join("".join(kept).split())
-
-
-@cache
-def _known_characters() -> Collection[int]:
-    """Every character that the fonts have a sign for."""
-    known: set[int] = set()
-    for name in ("figo", "symbol2"):
-        with TTFont(io.BytesIO(pymupdf_fonts.fontbuffers[name]()), lazy=True) as font:
-            known |= set(font.getBestCmap())
-    return frozenset(known)
