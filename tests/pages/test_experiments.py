@@ -1,5 +1,6 @@
 """Experiments on the pages: list, editor of a plan, price, what is done while it runs, verdict."""
 
+import json
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import cycle
@@ -197,6 +198,8 @@ def test_the_matrix_warns_whoever_may_judge_before_it_names_cells(
 
     assert matrix["columns"] == PROMPTS
     assert [row["label"] for row in matrix["rows"]] == ["5", "10"]
+    assert json.dumps(matrix).count(PROMPTS[0]) == 2, "not with each of its cells: there may be thousands"
+    assert [cell["at"] for row in matrix["rows"] for cell in row["cells"]] == [[0, 0], [1, 0], [0, 1], [1, 1]]
     assert raters.is_sighted(deps, LOCAL_VIEWER, one)
     assert "3 of 4 takes, 1 failed" in words(app)
     assert "spent \\$3\\.70, no cap" in words(app), "what was billed, not what was estimated"

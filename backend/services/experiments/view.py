@@ -11,7 +11,7 @@ from backend.domain.access.roles import Do
 from backend.domain.errors import NotFound
 from backend.domain.experiments.errors import CapReached
 from backend.domain.experiments.words import ExperimentState, TrialState
-from backend.domain.states import API_STATUS, JobState
+from backend.domain.states import API_STATUS
 from backend.models import Cell, Experiment, ExperimentAxis
 from backend.services.access import Viewer
 from backend.services.deps import Deps
@@ -23,6 +23,8 @@ from backend.store.money.ledger import MICROS_PER_USD
 PAGE_SIZE, PAGE_SIZE_MAX = 50, 200
 #: What a trial counts as; those that another one stands for, or that were dropped, count as nothing.
 COUNTED = ("completed", "processing", "failed", "held", "cancelled", "planned")
+#: What a take counts as, by its state's own word: looked up for each of thousands.
+_STATUS: Mapping[str, str] = {str(state): word for state, word in API_STATUS.items()}
 TOO_EARLY = {"words": "Too early: nobody has voted yet.", "code": "too_early", "leader": None}
 
 
@@ -73,7 +75,7 @@ def _counts_as(state: str, job_state: str | None) -> str | None:
         return None
     if state == TrialState.BLOCKED:
         return "failed"
-    return "planned" if job_state is None else API_STATUS[JobState(job_state)]
+    return "planned" if job_state is None else _STATUS[job_state]
 
 
 def get_experiment(deps: Deps, viewer: Viewer, experiment_id: str) -> ExperimentView:

@@ -89,7 +89,7 @@ def list_trials(session: Session, experiment_ids: Collection[str]) -> list[Trial
         .where(col(Trial.experiment_id).in_(experiment_ids))
         .order_by(col(Trial.experiment_id), col(Trial.cell_id), col(Trial.number))
     )
-    return [TrialNow(*row) for row in session.connection().execute(query)]
+    return list(map(TrialNow._make, session.connection().execute(query).all()))
 
 
 def count_cells(session: Session, experiment_ids: Collection[str]) -> dict[str, int]:

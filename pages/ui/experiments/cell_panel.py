@@ -18,7 +18,8 @@ _MADE_ONCE = {"paused": " once it is resumed", "canary": " once it goes on"}
 
 def draw_cell(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: bool) -> None:
     """The cell that the address names; nothing, if it names none."""
-    cell = next((one for one in found.cells if one.id == st.query_params.get(steps.CELL)), None)
+    chosen = st.query_params.get(steps.CELL)
+    cell = next((one for one in found.cells if one.id == chosen), None)
     if cell is None:
         return
     with st.container(border=True, key="cell", gap="small"):

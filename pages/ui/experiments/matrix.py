@@ -1,11 +1,10 @@
 """The cells of an experiment in rows and columns, with their takes, for `components.draw_matrix`."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backend.domain.experiments.words import TrialState
-from backend.domain.states import API_STATUS, JobState
+from backend.domain.states import API_STATUS
 from backend.models import Cell
 from backend.services.experiments.view import ExperimentView
 from pages.ui.experiments import words
@@ -16,21 +15,33 @@ FILLED = 0.4
 CANARY_WAVE = 1
 #: More columns are too many to be compared.
 COLUMNS_MAX = 24
+#: What a place without a take is, and what a take's state is called: looked up for each of thousands.
+_WITHOUT: Mapping[str, str] = {"blocked": "blocked", "dropped": "dropped"}
+_STATUS: Mapping[str, str] = {str(state): str(word) for state, word in API_STATUS.items()}
 
 
 def matrix_data(view: ExperimentView, *, across: str | None) -> dict[str, Any]:
-    """Rows and columns. across: the axis of the columns; None: the cells flow in their order."""
-    labels = words.labels_of(view.cells)
-    shown = {cell.id: _cell(cell, labels[cell.id], view.trials.get(cell.id, ())) for cell in view.cells}
+    """Rows and columns. across: the axis of the columns; None: the cells flow in their order.
+
+    Each label of an axis is told once, however many cells have it: these name it by its place.
+    """
+    every = axes_of(view)
+    levels: list[dict[str | None, int]] = [
+        {label: place for place, label in enumerate(_levels(view.cells, axis))} for axis in every
+    ]
+    told = list(zip(every, levels, strict=True))
+    data = {"levels": [list(labels) for labels in levels]}
+    shown = {cell.id: _cell(cell, told, view.trials.get(cell.id, ())) for cell in view.cells}
     if across is None:
-        return {"columns": [], "rows": [{"label": "", "cells": list(shown.values())}]}
-    columns = _levels(view.cells, across)
-    axes = [axis for axis in axes_of(view) if axis != across]
+        return {**data, "columns": [], "rows": [{"label": "", "cells": list(shown.values())}]}
+    columns = dict(told)[across]
+    axes = [axis for axis in every if axis != across]
     rows: dict[str, list[dict[str, Any] | None]] = {}
     for cell in view.cells:
         row = rows.setdefault(words.cell_label(cell.levels, axes), [None] * len(columns))
-        row[columns.index(cell.levels[across])] = shown[cell.id]
-    return {"columns": columns, "rows": [{"label": label, "cells": cells} for label, cells in rows.items()]}
+        row[columns[cell.levels[across]]] = shown[cell.id]
+    crossed = [{"label": label, "cells": cells} for label, cells in rows.items()]
+    return {**data, "columns": list(columns), "rows": crossed}
 
 
 def columns_on_offer(view: ExperimentView) -> list[str]:
@@ -70,23 +81,18 @@ def _levels(cells: Sequence[Cell], axis: str) -> list[str]:
 # A trial is a row of the view, with how its take is.
 
 
-def _cell(cell: Cell, label: str, trials: Sequence[Any]) -> dict[str, Any]:
-    takes = [_take(trial) for trial in trials if trial.state != TrialState.RETRIED]
-    counts: Mapping[str, int] = Counter(take["state"] for take in takes)
-    here = counts["completed"]
-    note = f"{here} of {len(takes)}" if here < len(takes) else words.takes(here)
-    note += f" · {counts['failed']} failed" if counts["failed"] else ""
-    dropped = cell.dropped_at is not None
-    return {
-        "id": cell.id, "label": label, "note": "dropped" if dropped else note, "dropped": dropped,
-        "takes": takes,
-    }  # fmt: skip
+def _cell(
+    cell: Cell, axes: Sequence[tuple[str, Mapping[str | None, int]]], trials: Sequence[Any]
+) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "id": cell.id,
+        "at": [labels.get(cell.levels.get(axis), -1) for axis, labels in axes],
+        "takes": [_take(trial) for trial in trials if trial.state != TrialState.RETRIED],
+    }
+    return shown if cell.dropped_at is None else {**shown, "dropped": True}
 
 
 def _take(trial: Any) -> dict[str, Any]:
     """A trial as a tile: id of its take, and a word of the API for its state, or what it is without one."""
-    states = {TrialState.BLOCKED: "blocked", TrialState.DROPPED: "dropped"}
-    state = states.get(TrialState(trial.state)) or (
-        API_STATUS[JobState(trial.job_state)] if trial.job_state else "planned"
-    )
-    return {"id": trial.job_id, "state": str(state), **({"why": trial.why} if trial.why else {})}
+    state = _WITHOUT.get(trial.state) or (_STATUS[trial.job_state] if trial.job_state else "planned")
+    return {"id": trial.job_id, "state": state, **({"why": trial.why} if trial.why else {})}

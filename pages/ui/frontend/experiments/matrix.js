@@ -152,8 +152,19 @@ const drawRow = (place, at, left, right) => {
   }
 }
 
+// What a cell is called, and how far its takes have come: told for those that are drawn alone.
+const labelOf = ({ levels }, cell) => cell.label ?? (cell.at.map((at, axis) => levels[axis][at]).filter(Boolean).join(" · ") || "the only one")
+const noteOf = ({ note, dropped, takes }) => {
+  if (note !== undefined) return note
+  if (dropped) return "dropped"
+  const count = state => takes.filter(take => take.state === state).length
+  const here = count("completed"), failed = count("failed")
+  const said = here < takes.length ? `${here} of ${takes.length}` : `${here} ${here === 1 ? "take" : "takes"}`
+  return failed ? `${said} · ${failed} failed` : said
+}
+
 const makeCell = (place, data) => {
-  const node = el("div", "cell"), { laid } = place
+  const node = el("div", "cell"), { laid } = place, label = labelOf(place.data, data)
   node.dataset.testid = "cell"
   node.dataset.cell = data.id
   if (data.dropped) node.dataset.dropped = ""
@@ -167,10 +178,10 @@ const makeCell = (place, data) => {
   frame.style.height = `${laid.row - MATRIX_WORDS - MATRIX_GAP}px`
   frame.append(...tiles.map(tile => tile.node))
   words.type = "button"
-  words.title = data.label
+  words.title = label
   words.setAttribute("aria-pressed", data.id === place.data.chosen)
-  if (laid.flows) words.append(el("span", "label", data.label))
-  words.append(el("span", "note quiet", [data.note, data.takes.length > MATRIX_TAKES ? `+${data.takes.length - MATRIX_TAKES} more` : ""].filter(Boolean).join(" · ")))
+  if (laid.flows) words.append(el("span", "label", label))
+  words.append(el("span", "note quiet", [noteOf(data), data.takes.length > MATRIX_TAKES ? `+${data.takes.length - MATRIX_TAKES} more` : ""].filter(Boolean).join(" · ")))
   words.onclick = () => place.tell("cell", data.id)
   node.append(frame, words)
   return { node, tiles, mark: markOf(place, data) }
