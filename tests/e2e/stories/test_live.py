@@ -25,6 +25,14 @@ browser = stories.browser
 LEAVES_S = 3.0
 #: What the kit says to its page: nothing, while no script runs.
 KIT, LIVE = "/_stcore/stream", "/live"
+#: Keeps what the real notices of this page say.
+NOTICES = """window.notices = []
+window.Notification = class extends Notification {
+    constructor(words, how) {
+        super(words, how)
+        this.onshow = () => window.notices.push([words, how.body])
+    }
+}"""
 #: The page is hidden, or seen, as far as its scripts can tell.
 HIDDEN = """is => {
     Object.defineProperty(document, "hidden", { configurable: true, get: () => is })
@@ -152,6 +160,35 @@ def test_what_happened_while_the_dashboard_was_away_or_the_tab_hidden_is_shown_a
     for _ in range(40):  # each of its pauses is over
         page.clock.fast_forward(1000)
     expect(card(page, "It goes on").locator("img.poster")).to_be_visible()
+
+
+@SHARED
+def test_whoever_asks_for_notices_is_told_on_their_desktop_once_the_window_is_not_in_front(
+    window: Window, world: World
+):
+    """Switched on by a press, once the browser allows it; it also tells while the tab is hidden."""
+    window.context.grant_permissions(["notifications"], origin=window.origin)
+    window.page.add_init_script(NOTICES)
+    page = window.open("/account")
+    switch = page.get_by_role("switch", name="Desktop notices")
+    expect(switch).to_have_attribute("aria-checked", "false")
+    switch.click()
+    expect(switch).to_have_attribute("aria-checked", "true")
+
+    page = window.open("/gallery")
+    window.until(lambda: window.came[LIVE] > 0)
+    for colour, looks in (("red", True), ("navy", False)):
+        page.evaluate("is => { document.hasFocus = () => is }", looks)
+        page.evaluate(HIDDEN, not looks)
+        job = ask(world, f"Told of in {colour}", *WAY["rendered"])
+        world.saved(job, picture(colour=colour))
+        if looks:
+            expect(page.get_by_test_id("live-toast")).to_contain_text("Your take is ready")
+            assert page.evaluate("window.notices") == []
+    window.until(lambda: page.evaluate("window.notices.length") == 1)
+    ((words, about),) = page.evaluate("window.notices")
+    assert words == "Your take is ready"
+    assert "Told of in navy" in about
 
 
 @SHARED
