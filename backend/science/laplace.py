@@ -17,6 +17,7 @@ from functools import cached_property
 import numpy as np
 
 from backend.science.ballots import Floats
+from backend.science.conjugate import solve_by_gradients
 from backend.science.rows import Rows, Weights
 
 #: Newton's method has arrived with a step that gained less: what is left then is about the square of it.
@@ -27,6 +28,10 @@ KAPPA_START, KAPPA_LEAST_START, KAPPA_MIN = 0.3, 0.01, 1e-6
 #: Where every vote is a tie, so much of a decided vote is thought of beside them: kappa would have no
 #: maximum, and the fewest ties would say for sure that all are alike.
 DECIDED_BESIDE_TIES = 0.5
+#: From so many main weights on a step is found without writing the curvature out.
+MANY_WEIGHTS = 500
+#: Rows of a triangle that are solved at once.
+BLOCK = 128
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,12 @@ class Prior:
         )
         return Weights(main, self.taste * weights.tastes)
 
+    def diagonal(self, rows: Rows) -> Weights:
+        """Of the precision of all weights of these rows."""
+        takes = np.full(len(rows.shown), self.take)
+        main = np.concatenate([np.diag(self.cells), takes, [self.side]])
+        return Weights(main, np.full((rows.raters, rows.cells), self.taste))
+
     def log_det(self, rows: Rows) -> float:
         """Of the precision of all weights of these rows."""
         rest = len(rows.shown) * np.log(self.take) + rows.raters * rows.cells * np.log(self.taste)
@@ -68,23 +79,36 @@ class Curvature:
         places = np.arange(cells, rows.main)
         main[places, places] += diagonal
         tastes += prior.taste * np.eye(cells)
-        self._tastes, self._inverse = tastes, np.linalg.inv(tastes)
-        self._cross = cross
-        self._solved = self._inverse @ cross
-        flat = (rows.raters * cells, rows.main)
-        self._left = main - cross.reshape(flat).T @ self._solved.reshape(flat)
+        self._inverse_root = np.linalg.inv(np.linalg.cholesky(tastes))
+        self._solved = self._inverse_root @ cross
+        flat = self._solved.reshape(rows.raters * cells, rows.main)
+        self._root = np.linalg.cholesky(main - flat.T @ flat)
 
     def solve(self, main: Floats, tastes: Floats) -> tuple[Floats, Floats]:
         """What the curvature times this is: main (M, n), tastes (K, C, n)."""
-        rest = self._inverse @ tastes
-        left = main - np.tensordot(self._cross, rest, ([0, 1], [0, 1]))
-        told = np.asarray(np.linalg.solve(self._left, left), np.float64)
-        return told, rest - self._solved @ told
+        rest = self._inverse_root @ tastes
+        left = main - np.tensordot(self._solved, rest, ([0, 1], [0, 1]))
+        told = _solve_by_root(self._root, left)
+        return told, self._inverse_root.transpose(0, 2, 1) @ (rest - self._solved @ told)
 
     @cached_property
     def log_det(self) -> float:
         """Its determinant's logarithm."""
-        return float(np.linalg.slogdet(self._left)[1] + np.linalg.slogdet(self._tastes)[1].sum())
+        of_tastes = np.log(np.diagonal(self._inverse_root, axis1=1, axis2=2)).sum()
+        return 2 * float(np.log(np.diag(self._root)).sum() - of_tastes)
+
+
+def _solve_by_root(root: Floats, wanted: Floats) -> Floats:
+    """x with root @ root.T @ x = wanted, for a lower triangle, block by block."""
+    found, number = wanted.copy(), len(root)
+    blocks = [slice(at, min(at + BLOCK, number)) for at in range(0, number, BLOCK)]
+    for one in blocks:
+        found[one] -= root[one, : one.start] @ found[: one.start]
+        found[one] = np.linalg.solve(root[one, one], found[one])
+    for one in reversed(blocks):
+        found[one] -= root[one.stop :, one].T @ found[one.stop :]
+        found[one] = np.linalg.solve(root[one, one].T, found[one])
+    return found
 
 
 @dataclass(frozen=True)
@@ -183,6 +207,10 @@ class Search:
         """The step of the weights, of kappa, and the gain that it promises."""
         slope_eta, slope_kappa, bend, mixed = self._bends(weights, kappa)
         slope = self._rows.gather(slope_eta).moved(self._prior.times(weights), -1.0)
+        by_kappa, bend_kappa = self._of_kappa(kappa, slope_kappa, bend)
+        if self._rows.main > MANY_WEIGHTS:
+            step, kappa_step = self._step_by_gradients(bend, mixed, bend_kappa, slope, by_kappa)
+            return step, kappa_step, slope.along(step) + by_kappa * kappa_step
         across = self._rows.gather(mixed)
         main, tastes = Curvature(self._rows, bend, self._prior).solve(
             np.stack([slope.main, across.main], axis=1), np.stack([slope.tastes, across.tastes], axis=2)
@@ -191,11 +219,39 @@ class Search:
         if not self._rows.ties:
             return step, 0.0, slope.along(step)
         per_kappa = Weights(main[:, 1], tastes[:, :, 1])
+        kappa_step = (by_kappa - across.along(step)) / (bend_kappa - across.along(per_kappa))
+        step = step.moved(per_kappa, -kappa_step)
+        return step, kappa_step, slope.along(step) + by_kappa * kappa_step
+
+    def _of_kappa(self, kappa: float, slope_kappa: Floats, bend: Floats) -> tuple[float, float]:
+        """Slope and curvature by kappa; without ties it stays 0."""
+        if not self._rows.ties:
+            return 0.0, 1.0
         grown = np.expm1(2 * kappa)
         undecided = 1 / (1 + np.exp(-kappa))
         by_kappa = float(slope_kappa.sum()) + self._rows.ties * 2 / grown - self._beside * undecided
         bend_kappa = float(bend.sum()) + self._rows.ties * 4 * (grown + 1) / grown**2
-        bend_kappa += self._beside * undecided * (1 - undecided)
-        kappa_step = (by_kappa - across.along(step)) / (bend_kappa - across.along(per_kappa))
-        step = step.moved(per_kappa, -kappa_step)
-        return step, kappa_step, slope.along(step) + by_kappa * kappa_step
+        return by_kappa, bend_kappa + self._beside * undecided * (1 - undecided)
+
+    def _step_by_gradients(
+        self, bend: Floats, mixed: Floats, bend_kappa: float, slope: Weights, by_kappa: float
+    ) -> tuple[Weights, float]:
+        """The same step. Weights and kappa stand in one array."""
+        rows, prior = self._rows, self._prior
+        mixed = mixed if rows.ties else np.zeros_like(mixed)
+
+        def apart(flat: Floats) -> tuple[Weights, float]:
+            tastes = flat[rows.main : -1].reshape(rows.raters, rows.cells)
+            return Weights(flat[: rows.main], tastes), float(flat[-1])
+
+        def together(weights: Weights, kappa: float) -> Floats:
+            return np.concatenate([weights.main, weights.tastes.ravel(), [kappa]])
+
+        def times(flat: Floats) -> Floats:
+            weights, kappa = apart(flat)
+            leads = rows.leads(weights)
+            turned = rows.gather(bend * leads + mixed * kappa).moved(prior.times(weights), 1.0)
+            return together(turned, float(mixed @ leads) + bend_kappa * kappa)
+
+        diagonal = together(rows.diagonal(bend).moved(prior.diagonal(rows), 1.0), bend_kappa)
+        return apart(solve_by_gradients(times, diagonal, together(slope, by_kappa)))

@@ -18,7 +18,7 @@ from itertools import product
 import numpy as np
 
 from backend.science.ballots import Ballots, Floats
-from backend.science.laplace import Mode, Prior, Start, find_mode, sigmoid
+from backend.science.laplace import MANY_WEIGHTS, Mode, Prior, Start, find_mode, sigmoid
 from backend.science.rows import Rows
 
 #: The prior's spread of the side: a left side worth half a logit would be a lot.
@@ -33,6 +33,8 @@ MANY_CELLS, MANY_CELLS_SD = 8, 0.3
 DRAWS = 4_000
 #: A point of the grid with less weight changes nothing that is told.
 UNLIKELY = 1e-3
+#: With so much of the best one's weight it has no draw by far, and what lies behind it isn't looked at.
+NO_WEIGHT = 1e-6
 #: Points of Gauss-Hermite quadrature over what a fresh take and another rater add.
 NODES = 15
 #: Leads at which win rates are computed.
@@ -68,16 +70,44 @@ def fit_grid(
     prior: Callable[[Spread], Prior],
     near: Sequence[Mode | Start] = (),
 ) -> list[Point]:
-    """Every point of the grid, with its weight: fitted from the point before, or from a mode nearby if there
-    is one for each."""
-    modes: list[Mode] = []
-    for place, spread in enumerate(spreads):
-        start = near[place] if near else modes[-1] if modes else None
-        modes.append(find_mode(rows, prior(spread), start))
-    evidence = np.array([mode.log_evidence for mode in modes])
+    """Points of the grid, with their weights: each fitted from a point beside it, or from a mode nearby if
+    there is one for each. All of them, but with many weights those that are sure to have no draw."""
+    modes: dict[Spread, Mode] = {}
+    if near or rows.main <= MANY_WEIGHTS:
+        for place, spread in enumerate(spreads):
+            start = near[place] if near else modes[spreads[place - 1]] if modes else None
+            modes[spread] = find_mode(rows, prior(spread), start)
+    else:
+        modes = _climb(rows, spreads, prior)
+    evidence = np.array([mode.log_evidence for mode in modes.values()])
     weights = np.exp(evidence - evidence.max())
     weights /= weights.sum()
-    return [Point(*one) for one in zip(spreads, modes, map(float, weights), strict=True)]
+    return [Point(*one) for one in zip(modes, modes.values(), map(float, weights), strict=True)]
+
+
+def _climb(rows: Rows, spreads: Sequence[Spread], prior: Callable[[Spread], Prior]) -> dict[Spread, Mode]:
+    """The modes of the points that matter, from the grid's middle on: the neighbours of the likeliest one
+    first. How well points explain the votes falls off from the best one to all sides, so what lies behind one
+    that has no weight has less."""
+    values = [sorted({getattr(one, name) for one in spreads}) for name in ("cell", "take", "taste")]
+    places = list(product(*(range(len(some)) for some in values)))
+    at = {Spread(*(some[n] for some, n in zip(values, place, strict=True))): place for place in places}
+    middle = min(at, key=lambda one: sum(abs(n - len(v) // 2) for n, v in zip(at[one], values, strict=True)))
+    modes = {middle: find_mode(rows, prior(middle))}
+    while True:
+        likely = sorted(modes, key=lambda one: -modes[one].log_evidence)
+        least = modes[likely[0]].log_evidence + np.log(NO_WEIGHT)
+        beside = (
+            (other, one)
+            for one in likely
+            if modes[one].log_evidence > least
+            for other in at
+            if other not in modes and sum(abs(a - b) for a, b in zip(at[one], at[other], strict=True)) == 1
+        )
+        further = next(beside, None)
+        if further is None:
+            return {one: modes[one] for one in spreads if one in modes}
+        modes[further[0]] = find_mode(rows, prior(further[0]), modes[further[1]])
 
 
 def grid(cells: int) -> list[Spread]:

@@ -104,6 +104,12 @@ class Rows:
         tastes = _add_up(self._in_tastes, np.outer(slopes, TASTE_SIGNS), self.raters * self.cells)
         return Weights(main, tastes.reshape(self.raters, self.cells))
 
+    def diagonal(self, bends: Floats) -> Weights:
+        """Of what `bend` adds up: each entry's own curvature."""
+        main = _add_up(self._in_main, np.repeat(bends, len(MAIN_SIGNS)), self.main)
+        tastes = _add_up(self._in_tastes, np.repeat(bends, len(TASTE_SIGNS)), self.raters * self.cells)
+        return Weights(main, tastes.reshape(self.raters, self.cells))
+
     def bend(self, bends: Floats) -> tuple[Floats, Floats, Floats]:
         """What curvatures by the leads, (V,), are by the weights: main by main (M, M), tastes by main
         (K, C, M), and tastes of a rater by each other (K, C, C)."""

@@ -237,7 +237,7 @@ class _Picker:
             unsure, doubts = self._unsure, self._doubts
             leads = unsure[doubts.leader] - unsure
             told = _apart(leads.T @ (doubts.weight[:, None] * leads)) / (self._noise + _apart(unsure))
-            np.fill_diagonal(told, -np.inf)
+            told[np.tril_indices(len(told))] = -np.inf  # each two once: a rounding decides nothing
             best, second = (int(one) for one in np.unravel_index(told.argmax(), told.shape))
         self._expect(best, second)
         return best, second

@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backend.science import laplace
+from backend.science import laplace, posterior
 from backend.science.ballots import BallotError, read_ballots
 from backend.science.finding import fit
 from backend.science.laplace import Curvature, find_mode, sigmoid
 from backend.science.posterior import Posterior, Spread, grid, share_out, usual_prior
 from backend.science.rows import Rows, Weights
+from backend.science.wanted_next import wanted_pairs
 from tests.unit.science.worlds import World, one_better
 
 VOTES = one_better(3, 2, seed=5)
@@ -137,6 +138,27 @@ def test_a_win_rate_counts_what_fresh_takes_and_another_taste_add():
     drawn = 0.5 * (sigmoid(x - point.mode.kappa) + sigmoid(x + point.mode.kappa)).mean(axis=1)
     assert np.allclose(told, drawn, atol=0.003)
     assert told[2] == pytest.approx(0.5, abs=1e-9)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_of_many_takes_the_same_is_believed_as_of_few_though_no_curvature_is_written_out(ties, monkeypatch):
+    world = one_better(9, 4, seed=2)
+    votes = [one for one in world.votes(700) if ties or one[2] != "tie"]
+    ballots = read_ballots(votes, world.takes)
+    few = Posterior(ballots)
+    for module in (laplace, posterior):
+        monkeypatch.setattr(module, "MANY_WEIGHTS", 0)
+    many = Posterior(ballots)
+    told = {point.spread: point for point in few.points}
+    assert {point.spread for point in few.likely} == {point.spread for point in many.likely}
+    for point in many.points:
+        same = told[point.spread]
+        assert point.weight == pytest.approx(same.weight, abs=1e-5)
+        assert point.mode.log_evidence == pytest.approx(same.mode.log_evidence, abs=1e-5)
+        assert point.mode.kappa == pytest.approx(same.mode.kappa, abs=1e-4)
+        assert np.allclose(point.mode.weights.main, same.mode.weights.main, atol=1e-3)
+    pairs = [wanted_pairs(ballots, 12, seed=4, posterior=one) for one in (few, many)]
+    assert pairs[0] == pairs[1]
 
 
 def test_draws_are_shared_by_weight_and_none_is_lost():
