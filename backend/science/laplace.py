@@ -82,7 +82,7 @@ class Curvature:
         self._inverse_root = np.linalg.inv(np.linalg.cholesky(tastes))
         self._solved = self._inverse_root @ cross
         flat = self._solved.reshape(rows.raters * cells, rows.main)
-        self._root = np.linalg.cholesky(main - flat.T @ flat)
+        self._root: Floats = np.asarray(np.linalg.cholesky(main - flat.T @ flat), np.float64)
 
     def solve(self, main: Floats, tastes: Floats) -> tuple[Floats, Floats]:
         """What the curvature times this is: main (M, n), tastes (K, C, n)."""
