@@ -11,13 +11,13 @@ Source: Davidson's and Rao-Kupper's models of paired comparisons with ties (Rao 
 paired-comparison experiments", JASA 62, 1967); Laplace's approximation: Tierney and Kadane, JASA 81, 1986.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from backend.science.ballots import Floats
-from backend.science.conjugate import solve_by_gradients
 from backend.science.rows import Rows, Weights
 
 #: Newton's method has arrived with a step that gained less: what is left then is about the square of it.
@@ -30,6 +30,8 @@ KAPPA_START, KAPPA_LEAST_START, KAPPA_MIN = 0.3, 0.01, 1e-6
 DECIDED_BESIDE_TIES = 0.5
 #: From so many main weights on a step is found without writing the curvature out.
 MANY_WEIGHTS = 500
+#: So much of the slope may be left of such a step: the next one starts there, with the square of it as error.
+SLOPE_LEFT, TURNS_MAX = 1e-3, 500
 #: Rows of a triangle that are solved at once.
 BLOCK = 128
 
@@ -108,6 +110,30 @@ def _solve_by_root(root: Floats, wanted: Floats) -> Floats:
     for one in reversed(blocks):
         found[one] -= root[one.stop :, one].T @ found[one.stop :]
         found[one] = np.linalg.solve(root[one, one].T, found[one])
+    return found
+
+
+def _solve_by_gradients(times: Callable[[Floats], Floats], diagonal: Floats, wanted: Floats) -> Floats:
+    """x with `times(x)` = wanted, nearly: times is a symmetric, positive matrix with this diagonal.
+
+    It is multiplied, never written out: a product takes as long as there are votes. Source: Hestenes and
+    Stiefel, "Methods of conjugate gradients for solving linear systems", J. Res. NBS 49, 1952; how near a
+    step has to come: Nocedal and Wright, "Numerical Optimization", 2nd ed., 7.1.
+    """
+    found, rest = np.zeros_like(wanted), wanted.copy()
+    scaled = rest / diagonal
+    along, size = scaled, float(rest @ scaled)
+    enough = SLOPE_LEFT**2 * size
+    for _ in range(TURNS_MAX):
+        if size <= enough:
+            break
+        turned = times(along)
+        length = size / float(along @ turned)
+        found += length * along
+        rest -= length * turned
+        scaled = rest / diagonal
+        before, size = size, float(rest @ scaled)
+        along = scaled + size / before * along
     return found
 
 
@@ -254,4 +280,4 @@ class Search:
             return together(turned, float(mixed @ leads) + bend_kappa * kappa)
 
         diagonal = together(rows.diagonal(bend).moved(prior.diagonal(rows), 1.0), bend_kappa)
-        return apart(solve_by_gradients(times, diagonal, together(slope, by_kappa)))
+        return apart(_solve_by_gradients(times, diagonal, together(slope, by_kappa)))
