@@ -9,13 +9,16 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from backend.models import Job, Video
+from backend.services.gallery.pictures import poster_key
+from tests.adapters.decode.bars import BT601, bars
 from tests.e2e.filled import fill, make_clips
 from tests.e2e.installation import Installation
 from tests.e2e.stories.test_browser import Visit
 from tests.e2e.stories.test_browser import browser as browser
 from tests.services.receiving import WAY
 from tests.viewers import LOCAL_VIEWER
-from tests.world import World
+from tests.world import World, picture
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("access")]
 
@@ -53,6 +56,7 @@ _HOST = "document.querySelector('[data-over]').shadowRoot"
 IN_LIGHT = TOO_SMALL.replace("seen = [document]", f"seen = [{_HOST}]").replace(", dialog", "")
 OVER = {"include": [{"fromShadowDom": ["[data-over]", "[data-testid=light]"]}]}
 FINGER_PX = 40
+TEN_BITS = [(4 * luma, 4 * blue, 4 * red) for luma, blue, red in BT601]
 #: What may be otherwise in the other light, or on another size of the page.
 OF_A_LIGHT = (
     "color-contrast",
@@ -87,6 +91,12 @@ def window(browser: Browser, made: Any) -> Iterator[Visit]:
     visit = Visit(browser, made[0], has_touch=True)
     yield visit
     visit.context.close()
+
+
+def rendered(world: World, prompt: str) -> Job:
+    job = world.ask(prompt, viewer=LOCAL_VIEWER)
+    world.advance(job, *WAY["rendered"])
+    return job
 
 
 def faults(page: Page, *rules: str, of: Any = None) -> list[str]:
@@ -163,6 +173,43 @@ def test_on_a_phone_the_button_with_its_price_and_the_ways_to_the_pages_are_alwa
     assert page.evaluate("() => window.loadedOnce"), "nothing is loaded anew"
     page.set_viewport_size(DESK)
     expect(tabs).to_be_hidden()
+
+
+def test_a_clip_that_does_not_play_says_so_wherever_it_stands_and_can_be_taken_along(window, made):
+    """Two of ProRes: of one it is known that no browser plays it, the other is found out by this browser."""
+    film, page = bars("prores", TEN_BITS, kind="yuv422p10le", container="mov"), window.page
+    with made[0].deps() as deps:
+        world, ids = World(deps, sim=None), []
+        poster = poster_key(world.saved(rendered(world, "Its poster"), picture()))
+        for number, problem in enumerate(("Browsers can't play it: it is ProRes.", "")):
+            job = rendered(world, f"It is film {number}")
+            video = world.saved(job, film + bytes(number))
+            with deps.store.begin() as session:
+                kept = session.get(Video, video.id)
+                kept.poster_key, kept.problem, kept.codec = poster, problem, "prores"
+            ids.append(job.id)
+
+    window.open("/gallery")
+    cards = [page.locator(f"[data-testid=take-card][data-take='{one}']") for one in ids]
+    known, found = (card.get_by_role("link", name="Download") for card in cards)
+    expect(known).to_have_text(re.compile("No browser plays it · Download$"))
+    expect(found).to_be_hidden()
+    cards[1].hover()
+    expect(found).to_have_text(re.compile("This browser can't play it · Download$"))
+    with page.expect_download() as saved:
+        found.click()
+    assert saved.value.path().read_bytes() == film + bytes(1)
+
+    told = ("No browser plays this as it is", "This browser can't play it")
+    for look in (*(f"take={one}" for one in ids), f"compare={','.join(ids)}"):
+        page.goto("about:blank")
+        window.open(f"/gallery#{look}")
+        over = page.get_by_test_id("light").locator(".look:not(.away)")
+        for one, words in zip(ids, told, strict=True):
+            if one in look:
+                expect(over.get_by_text(words)).to_be_visible()
+        downloads = over.get_by_role("link", name="Download", exact=True).locator("visible=true")
+        expect(downloads).to_have_count(look.count(",") + 1)
 
 
 def test_a_browser_without_websockets_gets_words_instead_of_an_empty_page(window):

@@ -41,6 +41,7 @@ const makeWallCard = (item, wall, acts) => {
     id, card, frame, open, wall, acts,
     poster: el("img", "poster"), blank: el("div", "blank"), blankIcon: icon(""), blankText: el("span", "why"),
     chip: el("span", "chip state"), chipIcon: icon(""), chipWord: el("span"), chipClock: el("span", "clock"),
+    save: el("a", "chip state save"), saveWord: el("span"), failed: null,
     length: el("span", "length"), track: el("div", "track"), done: el("div", "done"),
     marks: el("div", "marks"), review: el("span", "chip review"), reviewIcon: icon(""), reviewWord: el("span"),
     star: el("span", "star", "★"), rated: el("span", "rated"),
@@ -58,7 +59,9 @@ const makeWallCard = (item, wall, acts) => {
   parts.check.setAttribute("role", "checkbox")
   parts.opinion = makeOpinion(parts)
   open.append(parts.poster, parts.blank)
-  frame.append(open, parts.chip, parts.length, parts.marks, parts.track, parts.check, parts.opinion)
+  parts.save.append(icon("movie_off"), parts.saveWord)
+  parts.save.download = ""
+  frame.append(open, parts.chip, parts.save, parts.length, parts.marks, parts.track, parts.check, parts.opinion)
   parts.meta.append(parts.model, parts.who, parts.cost, parts.when)
   parts.words.append(parts.prompt, parts.differs, parts.meta)
   card.append(frame, parts.words)
@@ -103,13 +106,19 @@ const listenCard = parts => {
 
 const playCard = parts => {
   const source = parts.data.preview
-  if (!source || wallStill.matches || parts.video) return
+  if (!source || wallStill.matches || parts.video || parts.failed === source) return
   clearTimeout(parts.wait)
   parts.wait = setTimeout(() => {
     const video = el("video", "moving")
     Object.assign(video, { muted: true, loop: true, playsInline: true, src: source })
     video.setAttribute("aria-hidden", "true")
     parts.video = video
+    video.onerror = () => {
+      if (parts.video !== video) return
+      parts.failed = source
+      restCard(parts)
+      fillSave(parts)
+    }
     parts.open.append(video)
     video.play().catch(() => {})
   }, WALL_HOVER_MS)
@@ -121,6 +130,15 @@ const restCard = parts => {
   parts.video.load()
   parts.video.remove()
   parts.video = null
+}
+// What no browser plays, or this one just could not, says so, and can be taken along.
+const fillSave = parts => {
+  const { data, failed } = parts, fails = Boolean(failed) && failed === data.preview
+  parts.save.hidden = data.overlay || !data.download || !(showable(data).clip || fails)
+  if (parts.save.hidden) return
+  parts.save.href = data.download
+  setText(parts.saveWord, `${fails ? "This browser can't play it" : "No browser plays it"} · Download`)
+  parts.save.title = parts.saveWord.textContent
 }
 // It leaves the window: what it has loaded goes with it.
 const dropCard = parts => {
@@ -146,6 +164,7 @@ const fillWallCard = (parts, data, differs) => {
   setTone(parts.chip, data.tone)
   setText(parts.chipIcon, data.icon)
   setText(parts.chipWord, data.word)
+  fillSave(parts)
   setText(parts.length, data.length)
   parts.track.hidden = data.share === null || data.share === undefined
   parts.done.style.width = `${Math.round((data.share ?? 0) * 100)}%`
