@@ -203,6 +203,7 @@ def test_the_matrix_warns_whoever_may_judge_before_it_names_cells(
     assert raters.is_sighted(deps, LOCAL_VIEWER, one)
     assert "3 of 4 takes, 1 failed" in words(app)
     assert "spent \\$3\\.70, no cap" in words(app), "what was billed, not what was estimated"
+    assert "step=run" in link(visit(ONE, id=one, step="price"), "How its takes come along")
     assert "A retry stands in its place there" in words(visit(TAKE, take=jobs[3]))
     app.button(key="experiment-retry").click().run()
     assert of(deps, one).counts["planned"] == 1
@@ -280,7 +281,9 @@ def test_the_verdict_stands_in_words_first_and_leads_to_what_helps_next(
     vote(desk, one, "carl", of(deps, one).cells[0].id, 2)  # each take was shown
     jobs = [str(trial.job_id) for trial in of(deps, one).trials[best]]
     flag(desk, jobs[0])
-    assert "Takes, not votes, are what is missing" in words(visit(LIST))
+    listed = words(visit(LIST))
+    assert "Takes, not votes, are what is missing" in listed
+    assert "Learn: takes wanted" in listed
     app = visit(ONE, id=one, step="learn")
     assert "1 file was looked at; flagged\\: frozen s in 1" in words(app)
     (wall,) = shown(app.button(key=f"flagged-{best}").click().run(), "wall")

@@ -16,6 +16,10 @@ def draw_price(deps: Deps, viewer: Viewer, view: ExperimentView, *, may_run: boo
     row = view.experiment
     if row.state != "draft":
         st.info(f"It was started; {text.plain(words.spent_of(view))} is spent so far.")
+        st.page_link(
+            steps.ONE, label="How its takes come along", icon=":material/arrow_forward:",
+            query_params={steps.ID: row.id, steps.STEP: str(steps.Step.RUN)},
+        )  # fmt: skip
         return
     priced = quote.price_plan(deps, viewer, plan.parse_plan(row.plan)) if may_run else None
     if priced is None:

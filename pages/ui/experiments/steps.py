@@ -59,6 +59,9 @@ def waiting_step(about: Mapping[str, Any] | None) -> Waits:
                 return Waits(Step.RUN, "needs a decision")
             if verdict_code(about) in ANSWERED:
                 return Waits(Step.LEARN, "an answer")
+            on_way = takes.get("processing") or takes.get("planned")
+            if verdict_code(about) == "takes_missing" and not on_way:
+                return Waits(Step.LEARN, "takes wanted")
             return Waits(Step.JUDGE, "votes wanted") if here > 1 else Waits(Step.RUN)
 
 

@@ -13,6 +13,8 @@ from pages.ui.experiments import words
 ROW_HIGH = 34
 #: More cells than these are too small to be read; the table has them all.
 CELLS_MAX = 40
+#: Points with their sign; nought has none.
+_SIGNED = "format(datum.value, datum.value ? '+.0f' : '.0f')"
 _COLOURS = {"light": ("#0B6B7A", "#9AA3A6", "#55585D"), "dark": ("#4FB3C2", "#6F7B80", "#B9BCC1")}
 
 
@@ -49,7 +51,7 @@ def draw_effects(effects: Sequence[Mapping[str, Any]], *, key: str, on_pick: Cal
         for one in sorted(effects, key=lambda one: -one["points"])
     ]  # fmt: skip
     points = alt.Tooltip("rate:Q", title="Points", format="+.0f")
-    _draw(rows, key=key, on_pick=on_pick, at=0, axis=alt.Axis(format="+.0f", title=None, tickCount=6),
+    _draw(rows, key=key, on_pick=on_pick, at=0, axis=alt.Axis(labelExpr=_SIGNED, title=None, tickCount=6),
           tooltip=[alt.Tooltip("whole:N", title="Value"), points,
                    alt.Tooltip("says:N", title="95 %"), alt.Tooltip("of:N", title="From")],
           alt_text="Points of win rate that each value adds, with its interval")  # fmt: skip

@@ -80,7 +80,10 @@ def _draw_win_rates(finding: Mapping[str, Any]) -> None:
     with st.container(border=True, key="win-rates"):
         st.markdown("##### How often a fresh take wins against the average cell")
         charts.draw_win_rates(finding["cells"], key="chart-cells", on_pick=gallery_way.want_one)
-        st.caption("Coloured: as good as any. A press shows the cell's takes in the gallery: names, too.")
+        coloured = (
+            "Coloured: as good as any. " if any(one["as_good_as_any"] for one in finding["cells"]) else ""
+        )
+        st.caption(f"{coloured}A press shows the cell's takes in the gallery: names, too.")
         with st.expander("As a table", icon=":material/table:", key="cells-table"):
             st.dataframe(_cell_rows(finding["cells"]), hide_index=True, key="finding-cells")
             better = _better_pairs(finding)
