@@ -4,7 +4,8 @@ By itself the kit looks for its server below the address that a page was opened 
 that is opened directly begins with calls that answer 404. On its way from one page to another it makes
 two entries in the browser's history, the first with the old page's path and the new one's query. And it runs
 a page anew at every step back, also where only what stands after "#" becomes another. Where WebSockets are
-kept out, its page stays empty: then a sentence says so.
+kept out, its page stays empty: then a sentence says so, once some have been refused, or after a while where
+they are let through and nothing comes.
 """
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -47,12 +48,13 @@ window.__streamlit = {BACKEND_BASE_URL: new URL(".", location.href).href};
     ? "something between this browser and Dailies keeps WebSockets out. It goes on trying."
     : "this browser has no WebSockets. Use a newer one.")
     + " Your takes are safe, and go on without it.";
-  let open = false;
-  const tell = () => { open || document.body.append(told) };
+  let heard = false, failed = 0;
+  const tell = () => { heard || document.body?.append(told) };
   if (Kit) window.WebSocket = class extends Kit {
     constructor(...asked) {
       super(...asked);
-      this.addEventListener("open", () => { open = true; told.remove() });
+      this.addEventListener("message", () => { heard = true; told.remove() });
+      this.addEventListener("close", () => { ++failed < 4 || tell() });
     }
   };
   addEventListener("DOMContentLoaded", () => setTimeout(tell, Kit ? 15000 : 0));

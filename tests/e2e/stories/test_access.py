@@ -14,10 +14,12 @@ from backend.services.gallery.pictures import poster_key
 from tests.adapters.decode.bars import BT601, bars
 from tests.e2e.filled import fill, make_clips
 from tests.e2e.installation import Installation
+from tests.e2e.stories.between import Between
 from tests.e2e.stories.test_browser import Visit
 from tests.e2e.stories.test_browser import browser as browser
 from tests.services.receiving import WAY
 from tests.viewers import LOCAL_VIEWER
+from tests.waiting import eventually
 from tests.world import World, picture
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("access")]
@@ -219,6 +221,30 @@ def test_a_browser_without_websockets_gets_words_instead_of_an_empty_page(window
     expect(page.get_by_role("alert")).to_contain_text(
         "has no WebSockets. Use a newer one. Your takes are safe"
     )
+
+
+@pytest.mark.parametrize("way", ["refuses them", "swallows what they say"])
+def test_where_something_in_between_keeps_websockets_out_the_page_says_so_until_they_come_through(
+    window, way
+):
+    page, silent = window.page, way != "refuses them"
+    with Between(window.origin, silent=silent) as between:
+        page.clock.install()
+        page.goto(between.origin)
+        if silent:
+            eventually(lambda: page.wait_for_timeout(50) or between.kept_out)
+            page.clock.fast_forward(15_000)
+        else:  # the kit tries again after pauses, which pass at once
+            eventually(
+                lambda: page.clock.fast_forward(3_000) or page.wait_for_timeout(50) or between.kept_out > 3
+            )
+        told = page.get_by_role("alert").filter(has_text="This page can't be shown")
+        expect(told).to_contain_text("something between this browser and Dailies keeps WebSockets out")
+        expect(told).to_contain_text("Your takes are safe")
+        between.lets_through = True
+        page.reload()
+        expect(page.get_by_role("button", name=re.compile(r"^Generate · "))).to_be_visible()
+        expect(told).to_have_count(0)
 
 
 def test_control_what_can_not_be_read_or_pressed_is_found(window):
