@@ -22,6 +22,15 @@ def write_csv(names: Sequence[str] | None, rows: Sequence[Sequence[Any]]) -> byt
     return written.getvalue().encode("utf-8", "replace")
 
 
+def plain_cell(text: str) -> str:
+    """What stands in a cell of such a file: without the apostrophe before what looks like a formula.
+
+    >>> plain_cell("'=A1"), plain_cell("'tis")
+    ('=A1', "'tis")
+    """
+    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
+
+
 def _cell(value: Any) -> Any:
     """An amount is never in the notation of science, which some spreadsheets misread."""
     if isinstance(value, float):

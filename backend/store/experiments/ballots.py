@@ -48,6 +48,11 @@ def known_keys(session: Session, experiment_id: str, start: str) -> set[str]:
     return {str(key) for key in session.exec(query)}
 
 
+def known_ids(session: Session, experiment_id: str) -> set[str]:
+    """Ids of all votes of an experiment, also of those that were taken back."""
+    return set(session.exec(select(Vote.id).where(Vote.experiment_id == experiment_id)))
+
+
 def mark_undone(session: Session, vote_id: str, at: datetime) -> bool:
     """Take a vote back; False: it was already."""
     mark = update(Vote).where(col(Vote.id) == vote_id, col(Vote.undone_at).is_(None)).values(undone_at=at)

@@ -71,13 +71,15 @@ def small_files(fal: Simulator) -> None:
 class Run:
     """An experiment of a drill."""
 
-    def __init__(self, drill: Drill, cells: int, *, killed_at: Sequence[str] = (), **plan: Any) -> None:
+    def __init__(
+        self, drill: Drill, cells: int, *, killed_at: Sequence[str] = (), key: str = "one", **plan: Any
+    ) -> None:
         """Plan it. killed_at: where the sidecar is killed over that; it is asked again with the same key."""
         self.drill, self.installation = drill, drill.installation
         base = {"model": MODEL, "prompt": "A dress, number {{ number }}", "params": {"duration": "5"}}
         numbers = [f"{number}{FAILING.get(number, '')}" for number in range(cells)]
         body = {"name": "Which dress?", "base": base, "axes": {"number": numbers}, "canary": 0, **plan}
-        answer = self.post("", killed_at, json=body, headers={"Idempotency-Key": "the only one"})
+        answer = self.post("", killed_at, json=body, headers={"Idempotency-Key": key})
         self.id = str(answer["id"])
 
     @property
@@ -149,7 +151,20 @@ def test_an_experiment_of_300_cells_is_made_once_under_its_cap_however_often_it_
     assert never_lost(installation) == []
     assert len(installation.rows("SELECT id FROM job")) == CELLS + len(FAILING)
     run.ask("close")
+    other = Run(drill, 2, key="other")
+    drill.arm(point_called("wave: made, nothing else"))
+    other.ask("start")
+    assert drill.running["worker"].wait() == -signal.SIGKILL
+    other.ask("close", "close: one is cancelled, written")
+    drill.start("worker")
+    assert other.row["state"] == "closed"
+    sql = "SELECT job.state AS s, job_id AS id FROM trial JOIN job ON job.id = job_id WHERE experiment_id = ?"
+    closed = {row["id"]: row["s"] for row in installation.rows(sql, other.id)}
+    assert set(closed.values()) == {"cancelled"}, "what was not sent is cancelled, once it is closed"
     eventually(lambda: one_bill(installation) == [])
+    posts = ledgers_by_job(str(installation.settings["FAL_QUEUE_URL"]))
+    assert not [one for one in closed if posts[one]["posts"]]
+    assert broken_experiments(installation) == []
 
 
 # -- controls ----------------------------------------------------------------------------------

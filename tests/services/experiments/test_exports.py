@@ -83,6 +83,34 @@ def test_votes_say_whether_they_count_and_those_taken_back_are_none(sidecar, vot
     )
 
 
+@pytest.mark.parametrize("format", ["csv", "jsonl"])
+def test_exported_votes_come_in_again_as_they_were_and_once(sidecar, voted, format):
+    run_sql(sidecar.deps, "UPDATE vote SET rater = '=ana' WHERE rater = 'ana'")
+    before = lines(sidecar, "votes")
+    file = exported(sidecar, f"table=votes&format={format}")
+    path, kind = "/api/experiments/x/votes/import", {"content_type": "text/csv"}
+    again = sidecar.call("ana", "POST", path, data=file, **kind)
+    assert again.get_json() == {"imported": 0, "already": len(before)}
+    run_sql(sidecar.deps, "DELETE FROM vote")  # as in another experiment of these takes
+    assert sidecar.call("ana", "POST", path, data=file, **kind).get_json()["imported"] == len(before)
+    assert sidecar.call("ana", "POST", path, data=file, **kind).get_json()["imported"] == 0
+    said = (
+        "left",
+        "right",
+        "choice",
+        "rater",
+        "both_bad",
+        "counted",
+        "sighted",
+        "excluded",
+        "criterion",
+        "at",
+    )
+    after = lines(sidecar, "votes")
+    assert [[one[name] for name in said] for one in after] == [[one[name] for name in said] for one in before]
+    assert {one["kind"] for one in after} == {"imported", "machine"}
+
+
 def test_of_scores_the_newest_counts_and_checks_name_their_takes(sidecar, voted):
     (score,) = lines(sidecar, "scores")
     assert (score["take"], score["cell"], score["rater"], score["value"]) == (

@@ -17,6 +17,7 @@ from backend.domain.shape import load_json
 from backend.domain.text import clean_text, fault_in, unknown_names
 from backend.services.access import Viewer
 from backend.services.audit.record import record
+from backend.services.csv_rows import plain_cell
 from backend.services.deps import Deps
 from backend.services.experiments import rights
 from backend.services.experiments.judging import criteria
@@ -24,17 +25,27 @@ from backend.services.experiments.judging.raters import NAME_MAX_CHARS
 from backend.services.experiments.judging.votes import CHOICES, IS_CLOSED
 from backend.store.experiments import ballots, raters
 
-#: Every column; `at` may be left out.
+#: What a vote needs; `at` may be left out.
 COLUMNS = ("left", "right", "choice", "rater", "at")
+#: Besides, what votes have that were exported here: these are read,
+READ = ("vote", "criterion", "kind", "both_bad", "sighted")
+#: and these tell nothing that isn't known here, or that is of another installation.
+UNREAD = (
+    "experiment", "left_cell", "right_cell", "counted", "excluded", "question", "pair_why", "took_s",
+    "seen_left_s", "seen_right_s", "shown_at",
+)  # fmt: skip
+KNOWN = (*COLUMNS, *READ, *UNREAD)
 ROWS_MAX, FILE_MAX_BYTES = 100_000, 16 * 1024 * 1024
 #: So many faults are named; a file with more has one kind of them.
 FAULTS_MAX = 20
 _KEY_START = "import:"
+#: How a flag is written, in CSV and JSON.
+FLAGS = {"true": True, "1": True, "false": False, "0": False, "": False}
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What became of a file. already: lines that were there from an earlier import of the same."""
+    """What became of a file. already: lines that were there: imported before, or exported from here."""
 
     imported: int
     already: int
@@ -48,6 +59,11 @@ class _Row:
     choice: str
     rater: str
     at: datetime | None
+    vote: str = ""
+    criterion: str = ""
+    is_machine: bool = False
+    both_bad: bool = False
+    sighted: bool = False
 
     def key(self, asked: str, number: int) -> str:
         """The same line of the same file is the same vote; number: the how manyth of equal lines."""
@@ -59,6 +75,9 @@ def import_votes(
     deps: Deps, viewer: Viewer, experiment_id: str, content: bytes, *, criterion: str | None = None
 ) -> Imported:
     """Keep the votes of a file: CSV with a line of names, or JSON lines. What was imported before stays once.
+
+    Votes that were exported come in as they were: a machine's stays one, a sighted one is not counted, those
+    of another question of this experiment belong to it, and those that are here already add nothing.
 
     Raises:
         InvalidRequest: names every line at fault, and unknown takes; nothing was kept.
@@ -75,12 +94,16 @@ def import_votes(
         asked = criteria.find_criterion(session, experiment, criterion)
         _check_takes(rows, ballots.takes_of(session, experiment_id))
         raters.keep_criterion(session, asked)
+        questions = {one.id for one in raters.list_criteria(session, experiment_id)}
         known, now = ballots.known_keys(session, experiment_id, _KEY_START), deps.clock.now()
-        met, new, what = Counter[str](), list[dict[str, Any]](), f"{experiment_id}:{asked.id}"
+        here = ballots.known_ids(session, experiment_id) if any(row.vote for row in rows) else set()
+        met, new = Counter[str](), list[dict[str, Any]]()
         for row in rows:
-            met[plain := row.key(what, 0)] += 1
-            if (key := row.key(what, met[plain])) not in known:
-                new.append(_values(deps, experiment_id, asked.id, row, key, now))
+            of = row.criterion if row.criterion in questions else asked.id
+            met[plain := row.key(f"{experiment_id}:{of}", 0)] += 1
+            key = row.key(f"{experiment_id}:{of}", met[plain])
+            if key not in known and row.vote not in here:
+                new.append(_values(deps, experiment_id, of, row, key, now))
         ballots.insert_votes(session, new)
         record(
             session, deps, viewer, Action.VOTES_IMPORTED, object_type="experiment", object_id=experiment_id,
@@ -95,8 +118,8 @@ def _values(
     return {
         "id": deps.clock.new_id(), "experiment_id": experiment_id, "criterion_id": criterion_id,
         "left_job": row.left, "right_job": row.right, "rater": row.rater, "choice": row.choice,
-        "both_bad": False, "sighted": False, "kind": VoteKind.IMPORTED, "at": row.at or now,
-        "idempotency_key": key,
+        "both_bad": row.both_bad, "sighted": row.sighted, "at": row.at or now, "idempotency_key": key,
+        "kind": VoteKind.MACHINE if row.is_machine else VoteKind.IMPORTED,
     }  # fmt: skip
 
 
@@ -151,24 +174,25 @@ def _csv_lines(text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
     names = [(name or "").strip() for name in reader.fieldnames or ()]
     if missing := [name for name in COLUMNS if name not in names and name != "at"]:
         raise InvalidRequest({"file": f"has no column {', '.join(missing)}; a line has {', '.join(COLUMNS)}"})
-    if unknown := unknown_names(filter(None, names), COLUMNS):
+    if unknown := unknown_names(filter(None, names), KNOWN):
         raise InvalidRequest(unknown)
     reader.fieldnames = names
     try:
         for given in reader:
-            row: dict[Any, Any] = dict(given)
+            row: dict[Any, Any] = {**given}
             more = row.pop(None, None)  # where csv puts what stands beyond the names
+            row = {name: plain_cell(cell) if cell else cell for name, cell in row.items()}
             yield reader.line_num, {**row, **({"": more} if more else {})}
     except csv.Error as error:
         raise InvalidRequest({f"line {reader.line_num}": f"is no CSV ({error})"}) from error
 
 
 def _row(line: int, given: Mapping[str, Any], faults: dict[str, str]) -> _Row | None:
-    if unknown := unknown_names([name for name in given if name], COLUMNS):
+    if unknown := unknown_names([name for name in given if name], KNOWN):
         _add(faults, line, "; ".join(f"{name} {why}" for name, why in unknown.items()))
     if "" in given:
         _add(faults, line, "has more cells than names")
-    texts = {name: clean_text(str(given.get(name) or "")).strip() for name in COLUMNS}
+    texts = {name: clean_text(str(given.get(name) or "")).strip() for name in (*COLUMNS, *READ)}
     texts["choice"] = texts["choice"].lower()
     for name in COLUMNS[:-1]:
         if not texts[name]:
@@ -179,10 +203,27 @@ def _row(line: int, given: Mapping[str, Any], faults: dict[str, str]) -> _Row | 
         _add(faults, line, "shows a take against itself")
     if len(texts["rater"]) > NAME_MAX_CHARS or fault_in(texts["rater"]):
         _add(faults, line, f"rater {fault_in(texts['rater']) or 'is too long'}")
-    at = _moment(line, texts["at"], faults)
+    at, flags = _moment(line, texts["at"], faults), _flags(line, texts, faults)
+    if texts["kind"] and texts["kind"] not in list(VoteKind):
+        _add(faults, line, f"kind is {texts['kind'][:40]}; it must be one of {', '.join(VoteKind)}")
     if f"line {line}" in faults:
         return None
-    return _Row(line, texts["left"], texts["right"], texts["choice"], texts["rater"], at)
+    return _Row(
+        line, texts["left"], texts["right"], texts["choice"], texts["rater"], at, texts["vote"],
+        texts["criterion"], texts["kind"] == VoteKind.MACHINE, **flags,
+    )  # fmt: skip
+
+
+def _flags(line: int, texts: Mapping[str, str], faults: dict[str, str]) -> dict[str, bool]:
+    found = {}
+    for name in ("both_bad", "sighted"):
+        said = texts[name].lower()
+        if said not in FLAGS:
+            _add(faults, line, f"{name} is {said[:40]}; it must be true or false")
+        found[name] = FLAGS.get(said, False)
+    if found["both_bad"] and texts["choice"] != "tie":
+        _add(faults, line, "both_bad goes with a tie: neither is better")
+    return found
 
 
 def _moment(line: int, text: str, faults: dict[str, str]) -> datetime | None:
