@@ -3,35 +3,46 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from backend.domain.errors import SettingsError
+from backend.domain.errors import InvalidRequest, SettingsError
 from backend.domain.experiments.axes import label_of
 from backend.domain.shape import load_json
+from backend.web.told_errors import told_error
+
+if TYPE_CHECKING:
+    from backend.science import Finding  # NumPy, which no start is to wait for
 
 VOTE_FIELDS, TAKE_FIELDS = ("left", "right", "choice", "rater"), ("take", "cell")
+
+
+class FileFault(SettingsError):
+    """What is wrong with a file, and with which one. why: what comes behind its name in the sentence."""
+
+    def __init__(self, file: Path, why: str) -> None:
+        super().__init__(f"{file}{why}")
+        self.file = file
 
 
 def print_finding(
     votes: Annotated[Path, typer.Option(help="JSON lines of left, right, choice (left, right, tie), rater.")],
     takes: Annotated[Path, typer.Option(help="JSON lines of take, cell and, for effects, levels.")],
     planned: Annotated[int | None, typer.Option(help="How many votes were to be given.", min=1)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The whole finding, as the API tells it.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The whole finding, as the API tells it; faults as well.")
+    ] = False,
 ) -> None:
     """What votes say of takes. Needs no database, and asks none."""
-    from backend.science import BallotError, fit
-
-    cells, levels = _read_takes(takes)
-    given = [tuple(line[name] for name in VOTE_FIELDS) for _, line in _lines(votes, VOTE_FIELDS)]
-    repeated = len(given) - len(set(given))
-    if repeated:
-        typer.echo(f"{repeated} votes are the same as one before them; each counts as a vote.", err=True)
     try:
-        found = fit(given, cells, levels=levels or None, planned=planned)
-    except BallotError as error:
-        raise SettingsError(f"{votes}: {error}. Nothing was computed.") from error
+        found = _found(votes, takes, planned)
+    except FileFault as fault:
+        if not as_json:
+            raise
+        which = "takes" if fault.file == takes else "votes"
+        typer.echo(json.dumps(told_error(InvalidRequest({which: str(fault)})), ensure_ascii=False))
+        raise typer.Exit(1) from fault
     if as_json:
         typer.echo(json.dumps(found.as_json(), ensure_ascii=False))
         return
@@ -45,6 +56,20 @@ def print_finding(
     typer.echo(f"Next: {found.next.why}")
 
 
+def _found(votes: Path, takes: Path, planned: int | None) -> "Finding":
+    from backend.science import BallotError, fit
+
+    cells, levels = _read_takes(takes)
+    given = [tuple(line[name] for name in VOTE_FIELDS) for _, line in _lines(votes, VOTE_FIELDS)]
+    repeated = len(given) - len(set(given))
+    if repeated:
+        typer.echo(f"{repeated} votes are the same as one before them; each counts as a vote.", err=True)
+    try:
+        return fit(given, cells, levels=levels or None, planned=planned)
+    except BallotError as error:
+        raise FileFault(votes, f": {error}. Nothing was computed.") from error
+
+
 def _read_takes(file: Path) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
     """take -> cell, and cell -> {axis: level}."""
     cells: dict[str, str] = {}
@@ -52,16 +77,15 @@ def _read_takes(file: Path) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
     for number, line in _lines(file, TAKE_FIELDS):
         take, cell, own = line["take"], line["cell"], line.get("levels")
         if cells.setdefault(take, cell) != cell:
-            raise SettingsError(
-                f"{file}, line {number}: the take {take!r} was in the cell {cells[take]!r} before."
-            )
+            was = f"the take {take!r} was in the cell {cells[take]!r} before."
+            raise FileFault(file, f", line {number}: {was}")
         if own is None:
             continue
         if not isinstance(own, dict) or any(isinstance(one, dict | list) for one in own.values()):
-            raise SettingsError(f"{file}, line {number}: levels must be an object of values, axis by axis.")
+            raise FileFault(file, f", line {number}: levels must be an object of values, axis by axis.")
         own = {axis: label_of(level) for axis, level in own.items()}
         if levels.setdefault(cell, own) != own:
-            raise SettingsError(f"{file}, line {number}: the cell {cell!r} had other levels before.")
+            raise FileFault(file, f", line {number}: the cell {cell!r} had other levels before.")
     return cells, levels
 
 
@@ -70,21 +94,21 @@ def _lines(file: Path, fields: tuple[str, ...]) -> Iterator[tuple[int, dict[str,
     try:
         text = file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file} can't be read as UTF-8 text: {error}") from error
+        raise FileFault(file, f" can't be read as UTF-8 text: {error}") from error
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
         try:
             value = load_json(line)
         except ValueError as error:
-            raise SettingsError(f"{file}, line {number} is no JSON: {error}") from error
+            raise FileFault(file, f", line {number} is no JSON: {error}") from error
         if not isinstance(value, dict):
-            raise SettingsError(f"{file}, line {number} must be an object of {', '.join(fields)}.")
+            raise FileFault(file, f", line {number} must be an object of {', '.join(fields)}.")
         if _is_left_out(value):
             continue
         for name in fields:
             if not isinstance(value.get(name), str) or not value[name]:
-                raise SettingsError(f"{file}, line {number}: {name} is missing, or no text.")
+                raise FileFault(file, f", line {number}: {name} is missing, or no text.")
         yield number, value
 
 

@@ -84,10 +84,14 @@ VOTE = {"left": "a", "right": "b", "choice": "left", "rater": "r"}
     ],
 )
 def test_what_is_wrong_with_a_file_is_named_with_its_line(tmp_path, votes, takes, says):
-    answer = asked(tmp_path, votes, takes, "--json")
+    answer = asked(tmp_path, votes, takes)
     assert isinstance(answer.exception, SettingsError)
     assert says in str(answer.exception)
     assert answer.stdout == ""
+    told = asked(tmp_path, votes, takes, "--json")
+    (fault,) = json.loads(told.stdout)["error"]["fields"]
+    assert (told.exit_code, fault["message"]) == (1, str(answer.exception))
+    assert f"{fault['field']}.jsonl" in fault["message"]
 
 
 def test_no_votes_are_too_early_and_the_same_take_twice_is_one(tmp_path):
