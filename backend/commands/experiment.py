@@ -184,8 +184,9 @@ def _plan_lines(name: str, priced: PricedPlan) -> Iterator[str]:
 
 def _price(figures: PlanFigures) -> str:
     most = f", at most {dollars(figures.at_most_usd)}" if figures.at_most_usd > figures.usd else ""
-    unknown = f", and {_number(figures.unknown, 'take')} without a price" if figures.unknown else ""
-    return f"Price: {dollars(figures.usd)}{most}{unknown}."
+    unknown = f", and {_number(figures.unpriced, 'take')} without a price" if figures.unpriced else ""
+    refused = f"; {_number(figures.refused, 'take')} refused, see below" if figures.refused else ""
+    return f"Price: {dollars(figures.usd)}{most}{unknown}{refused}."
 
 
 def _say_status(deps: Deps, experiment: str, *, as_json: bool) -> None:

@@ -1,6 +1,6 @@
 """Single fields of a body, read with every fault named: what can't be read gives what stands in its place."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -56,13 +56,13 @@ class FieldReader:
             self._fault(name, f"must be true or false, not {describe_kind(value)}")
         return value if isinstance(value, bool) else otherwise
 
-    def word(self, name: str, words: type[W], otherwise: W) -> W:
-        """One of an enum's words."""
+    def word(self, name: str, words: Iterable[W], otherwise: W) -> W:
+        """One of these words of an enum."""
         value = self.given.get(name)
-        if value is None or value in list(words):
-            return otherwise if value is None else words(value)
-        self._fault(name, f"must be one of {', '.join(words)}")
-        return otherwise
+        found = next((one for one in words if one == value), otherwise)
+        if value is not None and found != value:
+            self._fault(name, f"must be one of {', '.join(words)}")
+        return found
 
     def _fault(self, name: str, why: str) -> None:
         self.faults[f"{self.within}{name}"] = why

@@ -142,10 +142,11 @@ def _read_design(
         if read.given.get("design") is not None or read.given.get("n") is not None:
             faults["design"] = "goes with axes; each row is a combination already"
         return DesignKind.ROWS, None
-    design = read.word("design", DesignKind, DesignKind.FULL)
+    chosen = [one for one in DesignKind if one is not DesignKind.ROWS]
+    design = read.word("design", chosen, DesignKind.FULL)
     n = read.whole("n", 2, CELLS_MAX)
-    if design is DesignKind.ROWS:
-        faults["design"] = "must be one of full, fraction, random; give rows for combinations of your own"
+    if read.given.get("design") == DesignKind.ROWS:
+        faults["design"] += "; give rows for combinations of your own"
     elif design is DesignKind.FULL and n is not None:
         faults["n"] = "goes with the designs fraction and random; a full one has every combination"
     elif design is not DesignKind.FULL and n is None:

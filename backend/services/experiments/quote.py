@@ -53,11 +53,17 @@ class PlanFigures:
     reused: int
     usd: float
     at_most_usd: float
-    unknown: int  #: takes whose price nobody knows
+    unknown: int  #: takes whose price nobody knows, those among them that are refused
+    refused: int  #: takes without a price, because their model refuses what they ask for
     usual_s: float | None  #: until the last take is home; None: nobody knows
     power: Power
     faults: tuple[RefusedCell, ...]
     wrong: dict[str, str]  #: field of the plan -> what stands against it, besides
+
+    @property
+    def unpriced(self) -> int:
+        """Takes that could be made, and whose price nobody knows."""
+        return self.unknown - self.refused
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,7 @@ def figures_of(
         usd=usd / MICROS_PER_USD,
         at_most_usd=at_most / MICROS_PER_USD,
         unknown=len(bought) - len(priced),
+        refused=sum(1 for cell in bought if cell.faults and cell.quote.usd is None),
         usual_s=_usual_s(deps, plan, bought),
         power=power_of(len(cells), plan.repeats),
         faults=tuple(RefusedCell(cell.levels, dict(cell.faults)) for cell in cells if cell.faults),

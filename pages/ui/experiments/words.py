@@ -13,8 +13,8 @@ def amount(found: PlanFigures) -> str:
     words = text.dollars(found.at_most_usd)
     if found.at_most_usd > found.usd:
         words = f"up to {words}"
-    if found.unknown:
-        words = f"{words} + {found.unknown:,} ?" if found.usd else f"{found.unknown:,} ?"
+    if found.unpriced:
+        words = f"{words} + {found.unpriced:,} ?" if found.usd else f"{found.unpriced:,} ?"
     return words
 
 
@@ -28,8 +28,10 @@ def price(found: PlanFigures, *, is_demo: bool) -> str:
         known, most = text.dollars(found.usd), text.dollars(found.at_most_usd)
         said = known if known == most else f"{known}, at most {most}"
         parts.append(f"{said} for {takes(bought - found.unknown)}")
-    if found.unknown:
-        parts.append(f"{takes(found.unknown)} without a known price")
+    if found.unpriced:
+        parts.append(f"{takes(found.unpriced)} without a known price")
+    if found.refused:
+        parts.append(f"{takes(found.refused)} that the model refuses")
     return f"{' + '.join(parts)}.{' Demo: nothing of it is paid.' if is_demo else ''}"
 
 
@@ -38,12 +40,12 @@ def make_button(found: PlanFigures, *, is_demo: bool) -> str:
     bought = found.takes - found.reused
     if not bought:
         return f"Start with {takes(found.takes)} that are there, for nothing"
-    label = f"Make {takes(bought)} for "
+    label = f"Make {takes(bought - found.refused)} for "
     if bought == found.unknown:
         label += "a price that is not known"
     else:
         label += f"up to {text.dollars(found.at_most_usd)}"
-        label += f" + {found.unknown:,} without a price" if found.unknown else ""
+        label += f" + {found.unpriced:,} without a price" if found.unpriced else ""
     return f"{label} (demo: free)" if is_demo else label
 
 

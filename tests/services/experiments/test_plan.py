@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
+from backend.services.experiments import quote
+from pages.ui.experiments import words
 from tests import databases
 from tests.services.client import at_fault
 from tests.services.experiments.building import PROMPTS, SEEDED, make_plan, plan_body
-from tests.world import MODEL, UNPRICED, run_sql
+from tests.world import ANA, MODEL, UNPRICED, run_sql
 
 URL = "/api/experiments"
 DRY = f"{URL}?dry_run=1"
@@ -132,6 +134,10 @@ def test_every_fault_of_a_plan_is_named_and_nothing_is_written(sidecar):
         named = {what: set(at_fault(post(sidecar, path, **more))) for what, (_, more) in FAULTS.items()}
         assert named == {what: fields for what, (fields, _) in FAULTS.items()}
     assert rows_of(sidecar) == before
+    for design in ("fractoin", "rows"):
+        said = at_fault(post(sidecar, design=design))["design"]
+        assert said.startswith("must be one of full, fraction, random")
+        assert ", rows" not in said, "that is no word to ask for"
 
 
 def test_combinations_that_a_model_refuses_are_named_and_kept_by_no_draft(sidecar):
@@ -141,6 +147,9 @@ def test_combinations_that_a_model_refuses_are_named_and_kept_by_no_draft(sideca
         {"prompt": prompt, "params.duration": "99"} for prompt in PROMPTS
     ]
     assert all("99" in one["fields"]["params.duration"] for one in refused)
+    figures = quote.dry_run(sidecar.deps, ANA, make_plan(**more))
+    assert (figures.unknown, figures.refused, figures.unpriced) == (4, 4, 0)
+    assert words.price(figures, is_demo=False) == "$2.80 for 4 takes + 4 takes that the model refuses."
     assert '"99"' in at_fault(post(sidecar, URL, **more))["axes"]
     assert told(post(sidecar, URL, drop_refused=True, **more), 201)["cells"] == 2
 

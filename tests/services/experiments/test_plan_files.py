@@ -122,6 +122,7 @@ def test_empty_cells_are_left_to_the_plan_and_a_prompt_with_a_hole_is_named():
         ("prompt,style.kamera\na,b\n", "style.kamera", "did you mean style.camera?"),
         ("prompt,garmet\nA {{ garment }},b\n", "garmet", "did you mean garment?"),
         ("prompt,duration\na,5\n", "duration", "did you mean params.duration?"),
+        ("prompt,fabric\na,silk\n", "fabric", "write {{ fabric }} in the prompt"),
         ("prompt,params.\na,5\n", "params.", "names no parameter"),
         ("prompt,prompt,garmet\na,b,c\n", "prompt", "more than one column"),
         ("prompt,prompt,garmet\na,b,c\n", "garmet", "is not known here"),

@@ -123,6 +123,11 @@ def _unknown(axes: Axes, prompts: Sequence[str], models: Sequence[VideoModel]) -
     unknown = [axis for axis in axes if axis not in known and not axis.startswith(PARAMS)]
     params = {f"{PARAMS}{one}" for model in models for one in model.schema.get("properties", {})}
     faults = unknown_names(unknown, known | (params or {f"{PARAMS}<name>"}))
+    misspelt = {f"is not known here; did you mean {one}?" for one in variables}
+    for name in faults:
+        if name.isidentifier() and faults[name] not in misspelt:  # it may be meant as a word of the prompt
+            more = " Or" if faults[name].endswith("?") else "; or"
+            faults[name] += f"{more} write {{{{ {name} }}}} in the prompt, to have it filled in there"
     if PARAMS in axes:
         faults[PARAMS] = "names no parameter"
     if not prompts:

@@ -124,7 +124,7 @@ class EstimateAnswer(Told):
 
     usd: float = Field(description="What is known.")
     at_most_usd: float
-    unknown: int = Field(description="Takes whose price nobody knows.")
+    unknown: int = Field(description="Takes whose price nobody knows; those of `faults` are among them.")
 
 
 class PowerAnswer(Told):

@@ -143,7 +143,7 @@ def _create(body: Mapping[str, Any]) -> None:
     st.session_state.pop(_UNTOUCHED, None)
     st.session_state[_PRESSED] = True
     priced: tuple[str, float, quote.PricedPlan] | None = st.session_state.get(_PRICED)
-    if priced and "cap_usd" not in body and priced[2].figures.at_most_usd and not priced[2].figures.unknown:
+    if priced and "cap_usd" not in body and priced[2].figures.at_most_usd and not priced[2].figures.unpriced:
         body = {**body, "cap_usd": priced[2].figures.at_most_usd}
     click = clicks.begin(deps, "plan", repr(body))
     if click is None:
