@@ -37,6 +37,7 @@ from backend.addresses import is_loopback as is_loopback
 from backend.domain.errors import SettingsError
 from backend.domain.place import file_url, normalize_storage_url, sqlite_url
 from backend.login_settings import LoginProvidersSource, gather_providers
+from backend.named_settings import NamedSource
 from backend.pasted_settings import KEYS, key_fault, unwrap_setting
 from backend.secret_files import SecretFilesSource, UnreadableSecret, load_or_create_secret
 from backend.team_settings import TeamSettings
@@ -113,7 +114,7 @@ class Settings(TeamSettings):
         read = [source for source in (env_settings, dotenv_settings) if isinstance(source, EnvSettingsSource)]
         given = [source.env_vars for source in read]
         files = SecretFilesSource(settings_cls, given), LoginProvidersSource(settings_cls, given)
-        return init_settings, *files, env_settings, dotenv_settings
+        return init_settings, *files, *map(NamedSource, read)
 
     @field_validator("*", mode="before")
     @classmethod

@@ -44,6 +44,10 @@ UNPRICED: dict[str, Any] = {
 PHOTO_MODEL = "fal-ai/kling-video/v3/turbo/pro/image-to-video"
 #: One of the blocking provider's.
 BLOCKING = "blackboxai/google/veo-3-fast"
+#: How the simulator calls what a job is while it is there.
+STANDING = {"queued": "IN_QUEUE", "running": "IN_PROGRESS"}
+#: Looks at what stays as it is come this far apart, in seconds.
+LOOKS_S = 1.0
 ANA = Viewer("ana", Role.CREATOR, sees_team=False)
 BEN = Viewer("ben", Role.CREATOR, sees_team=False)
 ADMIN = Viewer("root", Role.ADMIN)
@@ -112,7 +116,7 @@ class World:
             now = self.job(job)
             if now.state in states:
                 return now
-            self.looks(job, 1)
+            self._wait_moved(self.looks(job, 1)[0])
             return None
 
         try:
@@ -121,6 +125,11 @@ class World:
             now = self.job(job)
             raise AssertionError(f"{now.state}, {now.error}, {self.history(job)}") from None
         return found
+
+    def _wait_moved(self, job: Job) -> None:
+        """Look no more while the provider would say what it said last, or for `LOOKS_S` if it never moves."""
+        if job.state in STANDING and job.request_id and self.sim is not None:
+            self.sim.installation.queue.wait_moved(job.request_id, STANDING[job.state], LOOKS_S)
 
     def cut_off(self, claim: Claim) -> None:
         """The host that holds this is not heard of for longer than its lease."""

@@ -126,6 +126,15 @@ class RequestQueue(Loop):
         """Wait until a request is over."""
         return self.wait_until(lambda: request_id not in self._active, timeout_s)
 
+    def wait_moved(self, request_id: str, status: str, timeout_s: float) -> bool:
+        """Wait until a request is over, or stands otherwise than so."""
+
+        def moved() -> bool:
+            request = self._active.get(request_id)
+            return request is None or request.status != status
+
+        return self.wait_until(moved, timeout_s)
+
     def run_due(self, now: float) -> float | None:
         """Start what may start, go on with what runs."""
         with self.changed:
@@ -133,6 +142,7 @@ class RequestQueue(Loop):
                 if request.status == "IN_QUEUE" and request.start_at <= now and self._has_room():
                     request.status, request.started_at = "IN_PROGRESS", now
                     self._ledger.save_request(request)
+                    self.changed.notify_all()
                 if request.status == "IN_PROGRESS" and "stuck" not in request.faults:
                     self._look(request, now)
             moments = [self._due(request) for request in self._active.values()]

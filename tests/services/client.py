@@ -20,7 +20,7 @@ from backend.web import dashboard
 from backend.web.app import create_app
 from tests.services.api_document import must_fit
 from tests.signing import FakeClock
-from tests.viewers import make_token
+from tests.viewers import put_tokens
 from tests.world import MODEL, World
 
 MIB = 1024 * 1024
@@ -41,7 +41,7 @@ class SidecarClient(World):
         super().__init__(deps, sim=None)
         self.clock = clock
         roles = {"ana": Role.CREATOR, "ben": Role.CREATOR, "eve": Role.VIEWER, "root": Role.ADMIN}
-        self.tokens = {name: make_token(deps, name, role) for name, role in roles.items()}
+        self.tokens = put_tokens(deps, roles)
 
     @cached_property
     def app(self) -> Flask:

@@ -1,9 +1,10 @@
 """One row by its key, or put in by a statement: what every table needs."""
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import ColumnElement, func
+from sqlalchemy import ColumnElement, bindparam, func, inspect
 from sqlmodel import Session, SQLModel, col, insert, select
 
 from backend.domain.errors import NotFound
@@ -11,16 +12,27 @@ from backend.domain.errors import NotFound
 Row = TypeVar("Row", bound=SQLModel)
 
 
-def get_row(session: Session, table: type[Row], key: str, otherwise: str, **options: Any) -> Row:
-    """The row as it is now. options: as `Session.get` has them.
+def get_row(
+    session: Session, table: type[Row], key: str, otherwise: str, *, with_for_update: Any = None
+) -> Row:
+    """The row as it is now. with_for_update: as `Session.get` has it.
 
     Raises:
         NotFound: there is none with that key; `otherwise` is what people are told.
     """
-    row = session.get(table, key, populate_existing=True, **options)
+    found = session.execute(_by_key(table, **(with_for_update or {})), {"key": key})
+    row = cast(Row | None, found.scalar_one_or_none())
     if row is None:
         raise NotFound(otherwise)
     return row
+
+
+@cache
+def _by_key(table: type[SQLModel], **lock: Any) -> Any:
+    """One statement for each table: SQLAlchemy's own takes half as long again, as it is made each time."""
+    (key,) = cast(Any, inspect(table)).primary_key
+    query = select(table).where(key == bindparam("key")).execution_options(populate_existing=True)
+    return query.with_for_update(**lock) if lock else query
 
 
 def insert_row(session: Session, row: SQLModel) -> None:
