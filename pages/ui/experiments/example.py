@@ -13,7 +13,7 @@ VERDICT = "B is as good as any (97 %). Not yet known: whether it is better than 
 def draw_example() -> None:
     """Three prompts with four takes each, and one verdict in words."""
     for name, prompt, wins in _ROWS:
-        with st.container(horizontal=True, vertical_alignment="center", key=f"example-{name}", gap="medium"):
+        with st.container(horizontal=True, vertical_alignment="center", key=f"example-{name}", gap="small"):
             st.markdown(f"**{prompt}**  \nwins {wins}", width=130)
             st.image(_HERE / f"{name}.webp", alt=f"Four takes of {prompt}", width=620)
     st.markdown(f":material/verified: **{VERDICT}**".replace("%", r"\%"))
