@@ -6,6 +6,7 @@ import pkgutil
 
 import backend.commands
 from backend.catalogue.models import load_seed
+from tests.e2e import decoders
 
 #: What the dashboard loads when it serves, and its kit.
 SERVES = (
@@ -29,4 +30,5 @@ for name in SERVES:
 for command in pkgutil.iter_modules(backend.commands.__path__, f"{backend.commands.__name__}."):
     importlib.import_module(command.name)
 load_seed()
+decoders.prepare()
 gc.freeze()  # no fork goes through what is here again and again, and so has it copied

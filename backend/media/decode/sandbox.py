@@ -16,17 +16,15 @@ import os
 import resource
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from backend.domain.errors import MediaUnreachable, StorageFull
 from backend.domain.shape import load_json
+from backend.media.decode.sandbox_server import Server
 
 #: Where the modules are that run in a child.
 CHILD_PACKAGE = "backend.media.decode.in_child"
@@ -143,66 +141,7 @@ def _outcome(answer: dict[str, Any]) -> Any:
     return answer.get("result")
 
 
-class _Server:
-    """The owner's handle on the server process: started on first use, restarted when it died."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
-        self._owner = 0
-
-    @contextlib.contextmanager
-    def call(self) -> Any:
-        """A channel to a new child; closing it ends the child."""
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            with self._lock:
-                try:
-                    socket.send_fds(self._started(), [b"."], [theirs.fileno()])
-                except OSError:
-                    self._stop()
-            theirs.close()
-            yield ours
-
-    def close(self) -> None:
-        """Stop the server; the next call starts another."""
-        with self._lock:
-            self._stop()
-
-    def _started(self) -> socket.socket:
-        if self._owner != os.getpid():  # a fork of the owner: the server is the owner's, not ours
-            self._process = self._control = None
-        if self._control is None or self._process is None or self._process.poll() is not None:
-            self._stop()
-            self._control = self._start()
-        return self._control
-
-    def _start(self) -> socket.socket:
-        ours, theirs = socket.socketpair()
-        root = str(Path(__file__).resolve().parents[3])
-        code = f"import sys; sys.path.insert(0, {root!r}); from {__name__} import serve; serve()"
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", code],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                env={"OPENBLAS_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"},
-                start_new_session=True,
-            )
-        self._owner = os.getpid()
-        return ours
-
-    def _stop(self) -> None:
-        if self._control is not None:
-            self._control.close()
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-        self._process = self._control = None
-
-
-_server = _Server()
+_server = Server(f"from {__name__} import serve; serve()")
 atexit.register(_server.close)
 
 
