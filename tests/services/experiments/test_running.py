@@ -218,7 +218,12 @@ def test_a_verdict_on_all_cells_pauses_it_until_a_person_resumes_it(world, untri
     verdict = {"code": "as_good", "words": "B is as good as any (97 %)."}
     found = {"finding": {"verdict": verdict, "cells": [{"takes": 1}, {"takes": 0 if untried else 1}]}}
     row = FindingRow(
-        experiment_id=experiment, criterion_id="c", last_vote="", method="m", data=found, at=deps.clock.now()
+        experiment_id=experiment,
+        criterion_id=experiment,
+        last_vote="",
+        method="m",
+        data=found,
+        at=deps.clock.now(),
     )
     with deps.store.begin() as session:
         session.add(row)
@@ -240,7 +245,7 @@ def test_what_becomes_of_the_first_takes_does_not_stop_them_a_person_looks_at_al
         end(world, take, "stored" if verdict else "failed")
     found = {"finding": {"verdict": {"code": verdict, "words": "B is as good as any (97 %)."}}}
     row = FindingRow(
-        experiment_id=experiment, criterion_id="c", last_vote="", method="m", data=found,
+        experiment_id=experiment, criterion_id=experiment, last_vote="", method="m", data=found,
         at=world.deps.clock.now(),
     )  # fmt: skip
     with world.deps.store.begin() as session:
