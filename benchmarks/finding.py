@@ -91,7 +91,8 @@ def pairs(kind: str, few: Any, many: Any) -> Iterator[Result]:
     """Every two filters; the line tells of the dearest ones."""
     ratios = []
     for one, other in itertools.combinations(filters().items(), 2):
-        if {_name(part) for part in one[1].split("&")} & {_name(part) for part in other[1].split("&")}:
+        about = [{_name(part).split("_")[-1] for part in query.split("&")} for _, query in (one, other)]
+        if about[0] & about[1]:  # such as two owners, or "dear" and "cheap": that is refused
             continue
         query = f"{one[1]}&{other[1]}"
         result = _ratio(f"{one[0]} and {other[0]}", query, few, many, rounds=PAIR_ROUNDS)

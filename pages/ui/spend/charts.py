@@ -18,6 +18,8 @@ BARS_MAX, COLOURS_MAX = 15, 7
 #: Longer ranges have no bar for a day without takes.
 DAYS_MAX = 400
 OTHERS = "(others)"
+#: Pixels of a line of its own, and of the legend and the axis around all of them.
+LINE_PX, AROUND_PX = 30, 110
 #: What a bar is made of, from its foot, and the colours of each in either light.
 _PARTS = ("Billed", "Wasted", "Open")
 _PART_COLOURS = {"light": ("#0B6B7A", "#C6362B", "#869496"), "dark": ("#4FB3C2", "#E5685C", "#6F7B80")}
@@ -161,4 +163,6 @@ def _axis_of_groups(query: SpendQuery, rows: list[dict[str, Any]]) -> tuple[alt.
         sums[row["shown"]] += row["usd"] if row["of"] != OTHERS else 0.0
     names = sorted(sums.keys() - {OTHERS}, key=lambda name: (-sums[name], name))
     axis = alt.Axis(title=None, labelLimit=150)
-    return alt.Y("shown:N", sort=[*names, OTHERS], axis=axis), 70 + 30 * len({row["of"] for row in rows})
+    return alt.Y("shown:N", sort=[*names, OTHERS], axis=axis), AROUND_PX + LINE_PX * len(
+        {row["of"] for row in rows}
+    )

@@ -27,7 +27,7 @@ _NAMES = "spend:names"
 
 def draw_choices(today: date) -> SpendQuery:
     """Draw what can be chosen in one line; returns what is asked for, without the filters."""
-    with st.container(key="spend-choices", horizontal=True, vertical_alignment="center"):
+    with st.container(key="spend-choices", horizontal=True, vertical_alignment="center", gap="xsmall"):
         chosen = st.segmented_control(
             "Days", RANGES, key="range", default=RANGES[0], required=True, bind="query-params",
             label_visibility="collapsed", wrap=True,
@@ -44,11 +44,12 @@ def draw_choices(today: date) -> SpendQuery:
             required=True,
             bind="query-params",
             label_visibility="collapsed",
+            wrap=True,
         )
         by = Dimension(by or BY[0])
         crossed = st.selectbox(
             "And by", [one for one in BY if one is not by], key="and", index=None, placeholder="and by …",
-            label_visibility="collapsed", width=130, bind="query-params",
+            label_visibility="collapsed", width=125, bind="query-params",
         )  # fmt: skip
     first, last = sorted((since, until))
     crossed = Dimension(crossed) if crossed else None
