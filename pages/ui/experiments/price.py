@@ -15,7 +15,7 @@ def draw_price(deps: Deps, viewer: Viewer, view: ExperimentView, *, may_run: boo
     """Of a draft: the figures and the button; of any other: what it was."""
     row = view.experiment
     if row.state != "draft":
-        st.info(f"It was started; {text.plain(words.spent_of(view))} is spent so far.")
+        st.info(f"It was started. Spent so far: {text.plain(words.spent_of(view))}.")
         st.page_link(
             steps.ONE, label="How its takes come along", icon=":material/arrow_forward:",
             query_params={steps.ID: row.id, steps.STEP: str(steps.Step.RUN)},
