@@ -107,6 +107,8 @@ def test_a_vote_is_kept_once_whatever_comes_twice(jury):
     assert "first answer stands" in said(jury.vote("eve", pair, "left", key="k2"), 409)["message"]
     assert "first answer stands" in said(jury.vote("eve", pair, "right"), 409)["message"]
     assert [choice for _, _, choice, _ in jury.ballots()] == ["right"]
+    opened = {row[0] for row in run_sql(jury.sidecar.deps, "SELECT id FROM job WHERE opened_at IS NOT NULL")}
+    assert opened == {take for left, right, *_ in jury.ballots() for take in (left, right)}
     assert said(jury.vote("root", "0" * 32), 404)
     assert said(jury.vote("ana", other), 404), "it was shown to somebody else"
 
@@ -296,6 +298,7 @@ def test_single_takes_get_scores_of_which_the_newest_counts(jury):
     with deps.store.read() as session:
         assert list_scores(session, id, asked.id) == [(take, "eve", 5)]
     assert run_sql(deps, "SELECT count(*) FROM score")[0][0] == 2
+    assert [row[0] for row in run_sql(deps, "SELECT id FROM job WHERE opened_at IS NOT NULL")] == [take]
     assert take not in {jury.take(one["left"]) for one in jury.pairs("eve", 8, f"&criterion={asked.id}")}
     assert (
         said(jury.call("eve", "GET", "/next-pairs?criterion=none"), 422)["fields"][0]["field"] == "criterion"

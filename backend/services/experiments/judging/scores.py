@@ -10,6 +10,7 @@ from backend.services.deps import Deps
 from backend.services.experiments.judging import votes, who
 from backend.services.experiments.judging.pairs import SINGLE
 from backend.store.experiments import ballots, pairs
+from backend.store.library import openings
 
 LOW, HIGH = 1, 5
 
@@ -38,6 +39,7 @@ def give_score(deps: Deps, viewer: Viewer, experiment_id: str, *, pair: str, val
             criterion_id=shown.criterion_id, rater=viewer.name, value=value, at=deps.clock.now(),
         )  # fmt: skip
         ballots.insert_score(session, score)
+        openings.mark_opened(session, (score.job_id,), at=score.at)
         return score
 
 
