@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.filled import fill, make_clips
 from tests.e2e.installation import Installation
-from tests.e2e.stories.test_browser import Visit
+from tests.e2e.stories.test_browser import Visit, new_context
 from tests.e2e.stories.test_browser import browser as browser
 from tests.waiting import eventually
 
@@ -272,7 +272,7 @@ def test_what_keys_do_is_done_by_buttons_too(wall):
 
 
 def test_a_finger_moves_picks_and_rejects(browser, wall):
-    with closing(browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)) as phone:
+    with closing(new_context(browser, viewport={"width": 390, "height": 844}, has_touch=True)) as phone:
         page = phone.new_page()
         (row,) = wall.installation.rows("SELECT id FROM job ORDER BY id DESC LIMIT 1 OFFSET 40")
         page.goto(f"{wall.visit.origin}/gallery#take={row['id']}")

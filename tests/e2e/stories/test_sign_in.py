@@ -14,11 +14,11 @@ from backend.domain.states import JobEvent
 from backend.models import LoginSession, Person
 from backend.services.gallery import signed_links
 from tests.e2e.installation import ROOT, Installation, answers
-from tests.e2e.stories.test_browser import READY
+from tests.e2e.stories.test_browser import READY, new_context
 from tests.e2e.stories.test_browser import browser as browser
 from tests.login_providers import MOCK_WARNS, mock_provider
 from tests.ports import reserve_port
-from tests.waiting import PATIENCE_S, eventually
+from tests.waiting import eventually
 from tests.world import ADMIN, World
 
 pytestmark = [
@@ -94,9 +94,8 @@ def person(browser: Browser) -> Iterator[Callable[[], BrowserContext]]:
     with ExitStack() as ends:
 
         def come() -> BrowserContext:
-            context = browser.new_context()
+            context = new_context(browser)
             ends.callback(context.close)
-            context.set_default_timeout(PATIENCE_S * 1000)
             context.route(re.compile("jsdelivr"), lambda route: route.abort())  # the mock's own style
             return context
 
