@@ -26,7 +26,7 @@ def installation(make_installation: Make) -> Installation:
     jobs = [made.ask(f"Stored before the backup, {number}") for number in range(2)]
     for job in jobs:
         made.until(job, "stored")
-        eventually(lambda job=job: made.take(job)["video"]["preview_url"])
+        made.until_previewed(job)
     worker.stop()
     return made
 

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import requests
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import Engine, NullPool, create_engine, text
 
 from backend.bootstrap import open_deps
 from backend.domain.place import sqlite_url
@@ -127,6 +127,7 @@ class Installation:
         self.address = str(self.settings["HOST"])
         self.processes: list[Process] = []
         self._token = ""
+        self._readers: dict[str, Engine] = {}
 
     @property
     def media(self) -> Path:
@@ -258,12 +259,23 @@ class Installation:
         return told
 
     def until(self, job_id: str, *states: str) -> dict[str, Any]:
-        """Wait until the take is in one of these states."""
+        """Wait until the take is in one of these states, and then ask the sidecar."""
+
+        def told() -> Any:
+            (row,) = self.rows("SELECT state FROM job WHERE id = ?", job_id)
+            return row["state"] in states and (now := self.take(job_id))["state"] in states and now
+
         try:
-            got: dict[str, Any] = eventually(lambda: (now := self.take(job_id))["state"] in states and now)
+            got: dict[str, Any] = eventually(told)
         except AssertionError:
             raise AssertionError(f"{self.take(job_id)}, {self.history(job_id)}\n{self.logs()}") from None
         return got
+
+    def until_previewed(self, job_id: str) -> None:
+        """Wait until a stored take has its preview, and may be asked for it."""
+        drawn = "SELECT 1 FROM video JOIN job ON video_id = video.id WHERE job.id = ? AND preview_key <> ''"
+        eventually(lambda: self.rows(drawn, job_id))
+        assert self.take(job_id)["video"]["preview_url"]
 
     def until_swept(self, times: int = 1) -> None:
         """Wait until so many sweeps have come to an end."""
@@ -289,10 +301,23 @@ class Installation:
         """
         *parts, last = sql.split("?")
         named = "".join(f"{part}:v{number}" for number, part in enumerate(parts)) + last
-        engine = create_engine(self.database_url, poolclass=NullPool)
-        with engine.connect() as line:
+        with self._reader(self.database_url).connect() as line:
             found = line.execute(text(named), {f"v{number}": value for number, value in enumerate(values)})
             return [{name: _plain(value) for name, value in row.items()} for row in found.mappings()]
+
+    def _reader(self, url: str) -> Engine:
+        """Kept, as is one connection to a server: most looks are one of many at what hasn't happened yet.
+
+        A file is opened each time: by then it may be another one.
+        """
+        if url not in self._readers:
+            ways: dict[str, Any] = {"poolclass": NullPool}
+            if not url.startswith("sqlite"):
+                ways = {"pool_size": 1, "pool_pre_ping": True, "isolation_level": "AUTOCOMMIT"}
+                ways["connect_args"] = {"prepare_threshold": None}  # what is prepared outlives no migration
+            self._readers[url] = create_engine(url, **ways)
+            self._ends.callback(self._readers[url].dispose)
+        return self._readers[url]
 
     def history(self, job_id: str) -> list[str]:
         """The states that a take went through."""

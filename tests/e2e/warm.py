@@ -6,6 +6,7 @@ import pkgutil
 
 import backend.commands
 from backend.catalogue.models import load_seed
+from backend.media.storage.s3_client import Bucket, make_client
 from tests.e2e import decoders
 
 #: What the dashboard loads when it serves, and its kit.
@@ -31,4 +32,5 @@ for command in pkgutil.iter_modules(backend.commands.__path__, f"{backend.comman
     importlib.import_module(command.name)
 load_seed()
 decoders.prepare()
+make_client(Bucket("nobody's"))  # the library's description of S3 is a megabyte of JSON
 gc.freeze()  # no fork goes through what is here again and again, and so has it copied

@@ -50,7 +50,7 @@ class Cluster:
     """All hosts, running; the calling thread is outside of them."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self._build = folder, ""
+        self.folder = folder
         self.hosts: dict[str, Installation] = {}
         self._ends = ExitStack()
         try:
@@ -89,16 +89,13 @@ class Cluster:
         installation = self.hosts[name]
         with self.network.inside(name):
             installation.run("sidecar", ROOT / "webhook_server.py")
-            if self._build:
-                installation.worker(*LAUNCHER, "worker", BROKEN_BUILD=self._build)
-            else:
-                installation.worker()
+            installation.worker()
             installation.start_dashboard()
 
     def ready(self, name: str) -> None:
         """Wait until it answers again, and all of its processes live."""
         installation = self.hosts[name]
-        newest = installation.processes[-3:]
+        newest = {process.name: process for process in installation.processes}.values()
 
         def up() -> bool:
             assert all(process.alive for process in newest), installation.logs()
@@ -107,12 +104,13 @@ class Cluster:
 
         eventually(up)
 
-    def start_over(self, build: str) -> None:
-        """All hosts, with this broken build of the worker."""
-        self._build = build
-        for step in (self.kill, self.start, self.ready):
-            for name in HOSTS:
-                step(name)
+    def break_workers(self, build: str) -> None:
+        """Each host's worker is killed, and this broken build of it takes its place."""
+        for name, installation in self.hosts.items():
+            next(one for one in reversed(installation.processes) if one.name == "worker").kill()
+            with self.network.inside(name):
+                worker = installation.worker(*LAUNCHER, "worker", BROKEN_BUILD=build)
+            eventually(lambda worker=worker: "worker started" in worker.said(), process=worker)
 
     def kill(self, name: str) -> None:
         """kill -9 of all that runs there."""

@@ -25,7 +25,9 @@ FOLLOW_S = 3.0
 ENDS = {"stored", "held", "failed", "cancelled"}
 #: What is in somebody's hands for a while when a fault comes: files that come slowly, answers that come
 #: late; and takes whose webhook never comes.
-MARKERS = ("[sim:media-slow=20]", "[sim:stall=1.5]", "[sim:media-slow=15]", "[sim:never]", "")
+MARKERS = ("[sim:media-slow={slow}]", "[sim:stall=1.5]", "[sim:media-slow={slow}]", "[sim:never]", "")
+#: Kilobytes a second of files that come slowly, for each client: the fewer ask, the longer each has to wait.
+SLOW_KB_S = 3
 
 
 @dataclass
@@ -55,7 +57,7 @@ class Load:
         self.visits: list[Wait] = []
         self._front = front
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        self._numbers = count()
+        self._numbers, self._slow = count(), SLOW_KB_S * clients
         self._stopping = threading.Event()
         work = [self._be_a_client] * clients + [self._be_a_browser]
         self._threads = [threading.Thread(target=one, daemon=True) for one in work]
@@ -76,7 +78,8 @@ class Load:
     def _be_a_client(self) -> None:
         while not self._stopping.is_set():
             number = next(self._numbers)
-            prompt = f"Three hosts, take {number} {MARKERS[number % len(MARKERS)]}"
+            marker = MARKERS[number % len(MARKERS)].format(slow=self._slow)
+            prompt = f"Three hosts, take {number} {marker}"
             asked = Asked(time.monotonic(), prompt=prompt)
             self.asked.append(asked)
             self._ask(asked)

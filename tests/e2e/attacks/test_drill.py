@@ -41,7 +41,7 @@ def kill_at(drill: Drill, point: Point) -> str:
     installation.until(job, point.ends)
     ledger = ledger_of(installation.settings["FAL_QUEUE_URL"], job)
     if point.ends == "stored":
-        eventually(lambda: installation.take(job)["video"]["preview_url"])
+        installation.until_previewed(job)
         assert ledger["accepted"] == ledger["billed"] == 1
     if point.ends == "held":
         assert ledger["accepted"] == 0
