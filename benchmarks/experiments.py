@@ -15,6 +15,7 @@ import numpy as np
 
 from backend.science import fit
 from backend.science.one_core import one_core
+from backend.science.wanted_next import wanted_pairs
 from benchmarks import experiment_controls as controls
 from benchmarks.common import Result, at_least, at_most
 from benchmarks.experiment_runs import (
@@ -200,7 +201,7 @@ def alike_and_seeds() -> Iterable[Result]:
 
 
 def speed() -> Iterable[Result]:
-    """How long a fit takes, of one core, with the looks back and the effects of levels."""
+    """How long a fit takes, of one core, with the looks back and the effects of levels; and next pairs."""
     for cells, takes, votes, limit in ((8, 64, 500, 0.15), (24, 144, 1_000, 0.5), (50, 100, 2_000, 3.0)):
         world = World(one_better(cells, win_rate=0.8), 1)
         world.buy_each(takes // cells)
@@ -214,6 +215,13 @@ def speed() -> Iterable[Result]:
             took.append(time.thread_time() - begun)
         name = f"fit of {cells} cells, {takes} takes, {votes:,} votes"
         yield at_most(name, min(took) / limit, 1, "× its limit", f"{min(took):.3f} s, {found.verdict.code}")
+    world = World(one_better(100, win_rate=0.8), 1)
+    world.buy_each(20)
+    world.vote_at_random(20_000)
+    begun = time.thread_time()
+    wanted_pairs(world.ballots(), 16, seed=1)
+    took_s = time.thread_time() - begun
+    yield at_most("pairs of 100 cells, 2,000 takes, 20,000 votes", took_s / 4, 1, "× 4 s", f"{took_s:.1f} s")
 
 
 STUDIES: tuple[Study, ...] = (
