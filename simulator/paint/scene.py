@@ -26,8 +26,8 @@ _SOFT = {"folds", "lights"}
 GRAINS = 7
 #: The tone curve's shoulder: x (1.04 - 0.165 x²) rises until x = 1.45, where it is about 1.
 SHOULDER_GAIN, SHOULDER = 1.04, 0.165
-#: Seconds until the letters stand, and until the picture has come up.
-LETTERS_S, OPENING_S = 0.9, 0.35
+#: Seconds until the letters stand.
+LETTERS_S = 0.9
 
 
 def scene_for(spec: dict[str, Any], count: int) -> Frames:
@@ -113,8 +113,6 @@ class _Finish:
         image += self._grain[(number * 3) % GRAINS]
         np.clip(image, 0, 1, out=image)
         self._letters.put_over(image, min(1.0, seconds / LETTERS_S))
-        if seconds < OPENING_S:
-            image *= 0.25 + 0.75 * seconds / OPENING_S
         if self._bars:
             image[: self._bars] = 0
             image[-self._bars :] = 0
