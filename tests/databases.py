@@ -225,6 +225,7 @@ def _sharing(make: Callable[..., Engine]) -> Callable[..., Engine]:
     def make_engine(url: str, **common: Any) -> Engine:
         engine = make(url, **common)
         if first:
+            engine.dialect.initialize = lambda connection: None  # type: ignore[method-assign]  # the first has asked
             engine.dialect = first[0].dialect  # what is compiled is kept by it
             engine.update_execution_options(compiled_cache=compiled)
         else:

@@ -4,6 +4,8 @@ The provider gives JSON Schema inside OpenAPI. What leaves here stands alone: no
 it, so that checking it never looks anything up, and a form can be drawn from it as it is.
 """
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,6 +16,8 @@ from jsonschema.exceptions import SchemaError
 MAX_NODES = 50_000
 #: The deepest schema known has about 12 levels.
 MAX_DEPTH = 60
+#: Several times as many models as are on offer.
+KNOWN_MAX = 10_000
 #: What a schema of `params` keeps besides its properties; rules over several fields at once may speak
 #: of the prompt, so they are left to the provider.
 KEPT_KEYS = ("title", "description")
@@ -43,13 +47,29 @@ def resolve_refs(schema: Any, components: Any = None) -> dict[str, Any]:
         raise ValueError("the provider gives no schema for this model's input")
     try:
         found: dict[str, Any] = _Inliner({**schema, "components": components or {}}).walk(schema, ())
-        Draft202012Validator.check_schema(found)
+        _must_be_schema(found)
     except SchemaError as error:
         raise ValueError(f"the schema is not valid: {error.message[:200]}") from error
     except RecursionError as error:
         raise ValueError("the schema is nested too deeply") from error
     _sensible(found)
     return found
+
+
+#: Digests of schemas that were found valid.
+_known = set[bytes]()
+
+
+def _must_be_schema(schema: dict[str, Any]) -> None:
+    """Raise SchemaError if it is none. Each is looked at once: that takes longer than all else that is done
+    with a listing, and every refresh brings the same ones again.
+    """
+    digest = hashlib.sha256(json.dumps(schema, default=repr).encode()).digest()
+    if digest not in _known:
+        Draft202012Validator.check_schema(schema)
+        if len(_known) >= KNOWN_MAX:
+            _known.clear()
+        _known.add(digest)
 
 
 class _Inliner:
