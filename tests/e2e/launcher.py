@@ -24,6 +24,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 #: What every process of the program needs, and what its commands load when they are given.
 PRELOAD = [
+    "tests.e2e.keep_all",
     __name__,
     "altair",
     "backend.cli",

@@ -33,4 +33,5 @@ for command in pkgutil.iter_modules(backend.commands.__path__, f"{backend.comman
 load_seed()
 decoders.prepare()
 make_client(Bucket("nobody's"))  # the library's description of S3 is a megabyte of JSON
+gc.enable()
 gc.freeze()  # no fork goes through what is here again and again, and so has it copied
