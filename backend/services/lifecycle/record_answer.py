@@ -179,8 +179,8 @@ def _tell(
     """Record what certainly came of the request, though others may have called it unknown by now.
 
     While this process could not write for longer than its lease, whoever took over found a job that was
-    begun and not answered, and held it. The answer is still this process's to give, as long as nothing
-    else happened to the job: its version says so.
+    begun and not answered, and held it, or is about to. The answer is still this process's to give, as long
+    as nothing else happened to the job: its version says so.
     """
     begun = claim.job.version + (claim.job.state != JobState.SUBMITTING)  # that its own commit was not heard
     try:
@@ -190,8 +190,11 @@ def _tell(
         with deps.store.begin() as session:
             job = jobs.get(session, claim.job.id)
             # Whoever holds a job notes which begin it was held for; one that never arrived may be another's.
-            ours = job.submitted_at == (claim.submit_begun_at or claim.job.state_at)
-            if job.state != JobState.HELD or job.version != begun + 1 or not ours:
+            held = job.state == JobState.HELD
+            ours = (job.submitted_at if held else job.state_at) == (
+                claim.submit_begun_at or claim.job.state_at
+            )
+            if not (held or job.state == JobState.SUBMITTING) or job.version != begun + held or not ours:
                 raise
             now = deps.clock.now()
             if due_in_s is not None:

@@ -13,7 +13,13 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlmodel import Session
 
 from backend.domain import policy
-from backend.domain.errors import ProviderUnanswered, ProviderUnsent, StaleState, StoreUnavailable
+from backend.domain.errors import (
+    ProviderRefused,
+    ProviderUnanswered,
+    ProviderUnsent,
+    StaleState,
+    StoreUnavailable,
+)
 from backend.domain.states import JobEvent
 from backend.models import Job, KeyValue, TakeFile
 from backend.providers.base import ProviderRecord, Receipt
@@ -36,7 +42,7 @@ pytestmark = databases.BOTH
 
 def about_to_send(world: World, claim: Claim) -> Job:
     claim.submit_begun_at = world.deps.clock.now()
-    return claim.record(JobEvent.SUBMIT_BEGUN, due_in_s=0)
+    return claim.record(JobEvent.SUBMIT_BEGUN, due_in_s=0, at=claim.submit_begun_at)
 
 
 @pytest.mark.parametrize("given_up", [False, True])
@@ -52,6 +58,26 @@ def test_a_receipt_is_kept_and_asked_about_though_the_lease_was_lost_or_the_take
     now = world.job(job)
     assert (now.state, now.request_id) == ("cancelled" if given_up else "queued", "late-id")
     assert now.due_at is not None, "nobody would ever ask for its video"
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        (ProviderUnsent("Held up.", code="held_up"), "created"),
+        (ProviderRefused("No.", code="no"), "failed"),
+    ],
+)
+def test_what_certainly_came_of_a_take_counts_though_another_has_just_taken_it_over(world, answer, state):
+    """The sender thaws between the other's claim and what the other writes."""
+    job, other = world.ask("A dress [sim:never]"), world.another()
+    with world.claims.claim_job(job.id) as frozen:
+        about_to_send(world, frozen)
+        world.cut_off(frozen)
+        with other.claims.claim_job(job.id) as taken:
+            record_answer.record_answer(world.deps, frozen, answer)
+            with pytest.raises(StaleState):
+                record_answer.hold_job(other.deps, taken, ProviderUnanswered("Who knows?", code="cut"))
+    assert world.history(job) == ["created", "submitting", state]
 
 
 @pytest.mark.parametrize(
