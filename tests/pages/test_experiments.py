@@ -204,7 +204,10 @@ def test_the_matrix_warns_whoever_may_judge_before_it_names_cells(
     assert "3 of 4 takes, 1 failed" in words(app)
     assert "spent \\$3\\.70, no cap" in words(app), "what was billed, not what was estimated"
     assert "step=run" in link(visit(ONE, id=one, step="price"), "How its takes come along")
-    assert "A retry stands in its place there" in words(visit(TAKE, take=jobs[3]))
+    app = visit(TAKE, take=jobs[3])
+    assert "A retry stands in its place there" in words(app)
+    assert f"id={one}" in link(app, "Of the experiment **")
+    app = visit(ONE, id=one, step="run")
     app.button(key="experiment-retry").click().run()
     assert of(deps, one).counts["planned"] == 1
     assert "a retry from here stands alone" in words(visit(TAKE, take=jobs[3]))
@@ -336,6 +339,7 @@ def test_whoever_runs_it_invites_people_and_asks_further_questions(
     assert "nobody judges it any more" in words(app)
     assert "studio" in words(app)
     assert "step=learn" in link(app, "What the votes say")
+    assert "step=plan" in link(app, "Its plan, and another one like it")
     assert (len(app.multiselect), len(app.toggle), len(app.button)) == (0, 0, 0)
 
 

@@ -42,11 +42,14 @@ def _draw_closed(experiment_id: str) -> None:
     st.info(
         "It is closed: nobody judges it any more; the votes that were given stand.", icon=":material/lock:"
     )
-    for step, label in ((Step.LEARN, "What the votes say"), (Step.PLAN, "Its plan, and another one like it")):
-        st.page_link(
-            steps.ONE, label=label, icon=":material/arrow_forward:",
-            query_params={steps.ID: experiment_id, steps.STEP: str(step)},
-        )  # fmt: skip
+    st.page_link(
+        steps.ONE, label="What the votes say", icon=":material/arrow_forward:",
+        query_params={steps.ID: experiment_id, steps.STEP: str(Step.LEARN)},
+    )  # fmt: skip
+    st.page_link(
+        steps.ONE, label="Its plan, and another one like it", icon=":material/arrow_forward:",
+        query_params={steps.ID: experiment_id, steps.STEP: str(Step.PLAN)},
+    )  # fmt: skip
 
 
 def judge_link(experiment_id: str) -> str:
