@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 
 from backend.domain import words
@@ -30,6 +31,21 @@ _COLUMNS = (
     Job.billed_units, Job.project_id, Job.review, Job.note, Job.trashed_at, Job.rating_sum, Job.rating_count,
     Video.width, Video.height, Video.duration_s,
 )  # fmt: skip
+
+
+_IDS: Any = bindparam("ids", expanding=True)
+_TAKES: Any = (
+    select(*_COLUMNS)  # type: ignore[call-overload]  # too many columns for its overloads
+    .outerjoin(Video, col(Video.id) == col(Job.video_id))
+    .where(col(Job.id).in_(_IDS))
+)
+_TAGS = select(TakeTag.job_id, TakeTag.folded, TakeTag.tag).where(col(TakeTag.job_id).in_(_IDS))
+_LINKS = select(CollectionTake.job_id, CollectionTake.collection_id).where(
+    col(CollectionTake.job_id).in_(_IDS)
+)
+_LIKED = select(TakeOpinion.job_id, TakeOpinion.person).where(
+    col(TakeOpinion.job_id).in_(_IDS), col(TakeOpinion.favourite)
+)
 
 
 @dataclass
@@ -117,27 +133,19 @@ def load_facts(session: Session, ids: Iterable[str]) -> list[TakeFacts]:
 
 
 def _load(session: Session, ids: Sequence[str]) -> dict[str, TakeFacts]:
-    query: Any = select(*_COLUMNS).outerjoin(Video, col(Video.id) == col(Job.video_id))  # type: ignore[call-overload]  # too many columns for its overloads
-    found = {row.id: TakeFacts(row) for row in session.exec(query.where(col(Job.id).in_(ids)))}
-    for tag in session.exec(select(TakeTag.job_id, TakeTag.folded, TakeTag.tag).where(_of(TakeTag, ids))):
-        if tag[0] in found:
-            found[tag[0]].tags[tag[1]] = tag[2]
-    links = select(CollectionTake.job_id, CollectionTake.collection_id).where(_of(CollectionTake, ids))
-    for job_id, collection_id in session.exec(links):
+    these = {"ids": list(ids)}
+    found = {row.id: TakeFacts(row) for row in session.exec(_TAKES, params=these)}
+    for job_id, folded, tag in session.exec(_TAGS, params=these):
+        if job_id in found:
+            found[job_id].tags[folded] = tag
+    for job_id, collection_id in session.exec(_LINKS, params=these):
         if job_id in found:
             found[job_id].collections.add(collection_id)
-    liked = select(TakeOpinion.job_id, TakeOpinion.person).where(
-        _of(TakeOpinion, ids), col(TakeOpinion.favourite)
-    )
-    for job_id, person in session.exec(liked):
+    for job_id, person in session.exec(_LIKED, params=these):
         if job_id in found:
             found[job_id].favourite_of.add(person)
     _name_photos(session, found.values())
     return found
-
-
-def _of(table: Any, ids: Sequence[str]) -> Any:
-    return col(table.job_id).in_(ids)
 
 
 def _name_photos(session: Session, found: Iterable[TakeFacts]) -> None:
