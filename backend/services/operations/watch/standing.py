@@ -47,6 +47,6 @@ def _why(row: Experiment) -> str:
             return "Its first takes wait for somebody to look at them; then it goes on, or is closed."
         case _:
             return (
-                "Places wait for a take, but those on their way are not sent, or don't end. See below what "
+                "Places wait for a take, but those in progress are not sent, or don't end. See below what "
                 "takes wait for, and whether workers are at work."
             )
