@@ -2,7 +2,8 @@
 
 `python -m tests.e2e.crash worker|sidecar`. The file `armed` in the data folder holds the name of a
 signal and that of a point; the first call that reaches the point removes the file, and the process
-gets the signal. SIGKILL: no cleanup, no flush, no thread ends its work. SIGSTOP: frozen, until SIGCONT.
+gets the signal. SIGKILL: no cleanup, no flush, no thread ends its work. SIGSTOP: frozen by the test,
+until SIGCONT.
 `BROKEN_BUILD` names a build that is broken on purpose: a function of `broken`.
 
 The wiring is done from outside: the program itself has no switch for it.
@@ -13,9 +14,9 @@ import importlib
 import os
 import pkgutil
 import signal
-import sqlite3
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +26,19 @@ from tests.e2e import broken
 from tests.e2e.points import EXPERIMENT_POINTS, POINTS, Point
 
 ARMED = Path(os.environ.get("DATA_DIR", ".")) / "armed"
+#: What `ARMED` is called while the one that reached the point waits to be frozen.
+REACHED = ARMED.with_suffix(".reached")
 
 
-def between_transactions() -> None:
-    """Wait until no thread of this process, or of any other, is writing to the database.
+def freeze() -> None:
+    """Wait until a test has frozen this process, while no thread of it writes: see `Drill.frozen_at`.
 
-    Whoever is frozen inside a transaction keeps SQLite's one write lock, and all others wait for it. A
-    server ends such a transaction by itself.
+    Whoever is frozen inside a transaction keeps SQLite's one write lock, and all others wait for it; no
+    thread can keep the others from beginning one. A server ends such a transaction by itself.
     """
-    if os.environ.get("DATABASE_URL"):
-        return
-    db = sqlite3.connect(ARMED.with_name("dailies.db"), timeout=10, isolation_level=None)
-    db.execute("BEGIN IMMEDIATE")
-    db.execute("ROLLBACK")
-    db.close()
+    ARMED.rename(REACHED)
+    while REACHED.exists():
+        time.sleep(0.01)
 
 
 def wire(point: Point) -> None:
@@ -54,7 +54,7 @@ def wire(point: Point) -> None:
         name, _, armed = ARMED.read_text().partition(" ")
         if armed == point.name and point.counts(args, options):
             if name == "SIGSTOP":
-                between_transactions()
+                return freeze()
             ARMED.unlink()
             # To this very thread: it must not take another step while the others are being reached.
             signal.pthread_kill(threading.get_ident(), signal.Signals[name])

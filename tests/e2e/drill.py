@@ -1,18 +1,20 @@
 """One installation whose processes can be killed or frozen at a named point."""
 
 import signal
+import sqlite3
 import uuid
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+import psutil
 import requests
 
 from tests.e2e.checker import ledger_at
 from tests.e2e.installation import Installation, Process
 from tests.e2e.points import Point
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_S, eventually
 
 LAUNCHER = ("-m", "tests.e2e.crash")
 
@@ -97,5 +99,21 @@ class Drill:
         """Start a take, and have the worker frozen at the point; returns the take's id."""
         self.arm(point, signal.SIGSTOP)
         job_id = self.installation.ask(f"Frozen. {point.name} {point.marker}")
-        eventually(lambda: not self.armed.exists())
+        reached, worker = self.armed.with_suffix(".reached"), self.running[point.process]
+        eventually(reached.exists, process=worker)
+        with self._nobody_writes():
+            worker.send(signal.SIGSTOP)
+            eventually(lambda: psutil.Process(worker.popen.pid).status() == psutil.STATUS_STOPPED)
+        reached.unlink()  # which it sees when it thaws
         return job_id
+
+    @contextmanager
+    def _nobody_writes(self) -> Iterator[None]:
+        """Meanwhile no process is in a transaction that would keep all others waiting, if it were frozen."""
+        if self.installation.settings["DATABASE_URL"]:
+            yield  # a server ends such a one by itself
+            return
+        with closing(sqlite3.connect(self.armed.with_name("dailies.db"), timeout=PATIENCE_S)) as file:
+            file.execute("BEGIN IMMEDIATE")
+            yield
+            file.execute("ROLLBACK")
