@@ -16,7 +16,7 @@ AXES = {
 }
 PLAN = {
     "name": "Which camera move?",
-    "base": {"model": MODEL, "prompt": "A {{ garment }} in morning light, {{ move }}"},
+    "base": {"model": MODEL, "prompt": "A {{ garment }} by the sea in morning light, {{ move }}"},
     "axes": AXES,
     "repeats": 2,
     "canary": 0,
