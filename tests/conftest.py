@@ -1,19 +1,14 @@
 """What most tests need: a data folder of their own, the simulator as fal, and the sidecar's routes."""
 
-import compileall
 import gc
-import multiprocessing
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from _pytest.assertion import rewrite
-from _pytest.assertion.rewrite import assertstate_key
 
 from backend.bootstrap import build_deps
 from backend.services.deps import Deps
@@ -38,8 +33,6 @@ HERE = Path(__file__).parent
 LONGEST = ("hosts", "deploy", "e2e")
 #: By this part of a run the last of them has begun, so that no worker has one left while the others are done.
 BEGUN_BY = 0.8
-#: What the tests run, by folder.
-COMPILED = ("backend", "pages", "simulator", "tests")
 #: So much free memory is enough for the files of all tests.
 SHARED_MEMORY_BYTES = 4 * 1024**3
 
@@ -93,39 +86,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {item: BEGUN_BY * number / len(long) for number, item in enumerate(long)}
     places |= {item: number / len(others) for number, item in enumerate(others)}
     items.sort(key=places.__getitem__)
-
-
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """A fresh clone is compiled once, before workers start: each of them would do it for itself."""
-    config = session.config
-    if config.option.dist == "no" or hasattr(config, "workerinput") or sys.dont_write_bytecode:
-        return
-    found = [path for folder in COMPILED for path in (HERE.parent / folder).rglob("*.py")]
-    new = [path for path in found if not any(path.parent.glob(f"__pycache__/{path.stem}.*"))]
-    if len(new) < len(found) / 4:
-        return
-    forks = multiprocessing.get_context("fork")
-    with forks.Pool(len(os.sched_getaffinity(0)), _compiler, (config,)) as pool:
-        pool.map(_compile, new, chunksize=4)
-
-
-def _compiler(config: pytest.Config) -> None:
-    _compile.config = config
-
-
-def _compile(path: Path) -> None:
-    """Compile one file, and what asserts in it as pytest does."""
-    if path.name.startswith("test_") or path.name == "conftest.py":
-        try:
-            source_hash, code = rewrite._rewrite_test(path, _compile.config)
-        except SyntaxError:
-            return  # who collects it says so
-        folder = rewrite.get_cache_dir(path)
-        folder.mkdir(exist_ok=True)
-        name = f"{path.stem}{rewrite.PYC_TAIL}"
-        rewrite._write_pyc(_compile.config.stash[assertstate_key], code, source_hash, folder / name)
-    else:
-        compileall.compile_file(path, quiet=1)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
