@@ -205,9 +205,10 @@ class World:
         url = f"{self.sim.url}/fal-ai/kling-video/requests/00000000-0000-7000-8000-000000000000"
         return {"status_url": f"{url}/status", "response_url": url}
 
-    def set_faults(self, job: Job, *faults: str) -> None:
-        """From now on the provider has these faults with this job's request."""
-        url = f"{self.sim.url}/sim/requests/{job.request_id}/faults"
+    def set_faults(self, job: Job | str, *faults: str) -> None:
+        """From now on the provider has these faults with this job's request, or the one of this id."""
+        request_id = job if isinstance(job, str) else job.request_id
+        url = f"{self.sim.url}/sim/requests/{request_id}/faults"
         requests.post(url, json={"faults": faults}, timeout=10).raise_for_status()
 
     def sweep(self) -> dict[str, Any]:

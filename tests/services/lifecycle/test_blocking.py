@@ -92,13 +92,15 @@ def test_data_that_cannot_be_read_are_a_persons_to_judge_and_no_failure():
 
 
 def test_a_call_that_is_answered_after_its_lease_was_lost_is_kept(world):
-    job, frozen = ask(world, "[sim:slow=1]"), world.another()
+    job, frozen = ask(world, "[sim:stuck]"), world.another()
     thread = threading.Thread(target=frozen.look, args=(job,))
     thread.start()
     eventually(lambda: world.job(job).state == "submitting")
     (claim,) = frozen.claims.active_claims()
     world.cut_off(claim)
     assert world.look(job).state == "held"
+    (call,) = eventually(lambda: world.ledger()["requests"])
+    world.set_faults(call["request_id"])
     thread.join()
     world.until(job, "stored")
     assert world.posts == 1

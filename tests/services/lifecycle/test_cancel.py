@@ -17,12 +17,17 @@ from tests.waiting import eventually
 from tests.world import ANA, World, throw
 
 #: A request that goes on though it was cancelled.
-DEAF = "[sim:cancel-ignored slow={} never]"
+DEAF = ("cancel-ignored", "never")
 
 
-def stopped(world: World, seconds: int) -> Job:
-    """A take that was cancelled, whose request goes on for so long."""
-    job = world.until(world.ask(DEAF.format(seconds)), "running")
+def deaf(world: World) -> Job:
+    """A take whose request goes on until it is let go, also though it was cancelled."""
+    return world.ask(f"[sim:stuck {' '.join(DEAF)}]")
+
+
+def stopped(world: World) -> Job:
+    """One that was cancelled while it ran."""
+    job = world.until(deaf(world), "running")
     cancel_job(world.deps, ANA, job.id)
     job = world.look(job)
     assert (job.state, job.due_at is None) == ("cancelled", False)
@@ -54,22 +59,23 @@ def asked_in_vain(world: World, job: Job, times: int) -> Job:
 
 
 def test_a_stray_answer_that_there_is_no_such_request_ends_no_watch_and_its_video_is_kept(world):
-    job = stopped(world, 1)
+    job = stopped(world)
     puzzled = asked_in_vain(world, job, policy.FORGOTTEN_AFTER - 1)
     assert (puzzled.state, puzzled.error) == ("cancelled", job.error)
     assert puzzled.due_at > world.deps.clock.now()
     world.hurry(job, status_url=job.status_url, response_url=job.response_url)
+    world.set_faults(job, *DEAF)
     assert world.until(job, "stored").video_id
 
 
 def test_a_request_that_is_gone_after_a_cancel_gives_its_reservation_back(world):
-    closed = asked_in_vain(world, stopped(world, 60), policy.FORGOTTEN_AFTER)
+    closed = asked_in_vain(world, stopped(world), policy.FORGOTTEN_AFTER)
     assert (closed.state, closed.due_at) == ("cancelled", None)
     assert budgets.spending_summary(world.deps).today_usd == 0
 
 
 def test_a_request_that_goes_on_after_its_take_has_ended_is_watched_for_a_day(world):
-    job, waited_s = stopped(world, 60), 0.0
+    job, waited_s = stopped(world), 0.0
     while job.due_at is not None:
         waited_s += (job.due_at - world.deps.clock.now()).total_seconds()
         (job,) = world.looks(job, 1)
@@ -81,19 +87,21 @@ FORGOT = [ProviderForgot("fal has no such request.", code="forgotten")]
 
 
 @pytest.mark.parametrize(
-    ("troubles", "shown", "slow", "end"), [(BUSY, "http_503", 0.2, "stored"), (FORGOT, None, 60, "cancelled")]
+    ("troubles", "shown", "end"), [(BUSY, "http_503", "stored"), (FORGOT, None, "cancelled")]
 )
 def test_a_cancel_that_can_not_be_said_or_is_not_believed_ends_nothing(
-    world, monkeypatch, troubles, shown, slow, end
+    world, monkeypatch, troubles, shown, end
 ):
     fal, left = world.deps.get_provider("fal"), [*troubles]
     real = fal.cancel
     monkeypatch.setattr(fal, "cancel", lambda ref: throw(left.pop()) if left else real(ref))
-    job = world.look(world.ask(f"[sim:slow={slow} never]"))
+    job = world.look(world.ask("[sim:stuck never]"))
     cancel_job(world.deps, ANA, job.id)
     told = world.look(job)
     assert told.state in ("queued", "running")
     assert (told.error or {}).get("code") == shown
+    if end == "stored":
+        world.set_faults(job, "never")
     world.until(job, end)
     assert billed(world) == (end == "stored")
 
@@ -145,7 +153,7 @@ def test_a_take_whose_files_are_given_up_once_it_is_rendered_has_its_bill(world)
 def test_a_stopped_take_names_who_stopped_it_wherever_it_ends(world):
     """At once, by the worker before it was sent, by the provider's word, and by the provider's own end."""
     maya = Viewer("Maya", Role.REVIEWER)
-    at_once, unsent, told, ended = (world.ask(DEAF.format(60)) for _ in range(4))
+    at_once, unsent, told, ended = (deaf(world) for _ in range(4))
     cancel_job(world.deps, maya, at_once.id)
     world.advance(unsent, JobEvent.SUBMIT_BEGUN)
     cancel_job(world.deps, maya, unsent.id)
