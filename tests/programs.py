@@ -17,10 +17,7 @@ from pathlib import Path
 import pytest
 
 #: Each program, and Debian's packages for it. Playwright's driver needs libatomic1.
-PACKAGES = {"chromium": "chromium-headless-shell libatomic1", "nginx": "nginx-light", "ip": "iproute2"}
-#: Where several serve, the best first. Chromium without what belongs to its window takes a fifth less of the
-#: processor (42.7 s and 34.8 s for three stories).
-NAMES = {"chromium": ("chromium-headless-shell", "chromium")}
+PACKAGES = {"chromium": "chromium libatomic1", "nginx": "nginx-light", "ip": "iproute2"}
 #: Prints the path of a Chromium that Playwright has got.
 PLAYWRIGHTS_OWN = """
 from pathlib import Path
@@ -38,10 +35,9 @@ def find(name: str) -> str | None:
     """The path of a program, or None. Chromium may be Playwright's own; it counts where Playwright starts."""
     if name == "chromium" and not _ran([sys.executable, "-m", "playwright", "--version"]):
         return None
-    for one in NAMES.get(name, (name,)):
-        path = shutil.which(one, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-        if path and not path.startswith("/snap/"):  # a snap sees no file of a test
-            return path
+    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if path and not path.startswith("/snap/"):  # a snap sees no file of a test
+        return path
     if name == "chromium":
         asked = subprocess.run([sys.executable, "-c", PLAYWRIGHTS_OWN], capture_output=True, text=True)
         return asked.stdout.strip() or None
@@ -82,12 +78,6 @@ def missing() -> list[str]:
     return [name for name in PACKAGES if find(name) is None]
 
 
-def wanted() -> list[str]:
-    """What is missing, or could be had better from where it is from."""
-    lesser = [name for name, (_, *others) in NAMES.items() if Path(find(name) or "").name in others]
-    return missing() + lesser
-
-
 def how_to_get() -> str:
     """One line for everything that is missing."""
     names, packages = missing(), " ".join(PACKAGES[name] for name in missing())
@@ -100,9 +90,9 @@ def get() -> None:
     root = [] if os.geteuid() == 0 else ["sudo", "-n"]
     by_apt = bool(shutil.which("apt-get")) and _ran([*root, "true"])
     apt = [*root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
-    if by_apt and wanted():
+    if by_apt and missing():
         _ran([*apt, "update"])
-    for name in wanted() if by_apt else []:
+    for name in missing() if by_apt else []:
         print(f"Getting {PACKAGES[name]} by apt …", flush=True)
         for package in PACKAGES[name].split():  # one by one: Ubuntu has no package of Chromium
             _ran([*apt, "install", "--yes", "--no-install-recommends", package])
