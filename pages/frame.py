@@ -101,7 +101,7 @@ try:
     shell.draw_tabs(activity, current=page.url_path)
     shell.draw_banners()
     context.show_notices()
+    shell.draw_footer()  # before the page, which may stop where it has nothing to show
     page.run()
-    shell.draw_footer()
 except StoreUnavailable as error:
     shell.draw_trouble(error)

@@ -89,6 +89,7 @@ def test_without_experiments_the_list_says_why_several_takes_and_has_one_button(
     app = visit(LIST)
 
     assert "Videos of one prompt differ; so judge prompts by several takes" in words(app)
+    assert "last sweep" in words(app), "a page that has nothing to show has its foot as well"
     assert "B is as good as any (97 \\%). Not yet known: whether it is better than C." in words(app)
     app.button(key="first-experiment").click().run()
     assert "A new experiment" in words(app)
