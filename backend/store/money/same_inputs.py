@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, bindparam, insert, text, update
+from sqlalchemy import ColumnElement, Select, bindparam, insert, text, update
 from sqlalchemy import select as columns
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
+from backend.domain.experiments.words import TrialOrigin
 from backend.domain.states import JobState
-from backend.models import Job, TakeInputs
+from backend.models import Job, TakeInputs, Trial
 
 #: Takes in these states brought nothing: to ask for the same again is no waste.
 _LOST = (JobState.FAILED, JobState.CANCELLED)
@@ -57,7 +58,10 @@ def insert_inputs(session: Session, rows: Sequence[Mapping[str, str]]) -> None:
 
 
 def where_duplicate(query: Select[Any]) -> Select[Any]:
-    """Of a query of jobs: those that were billed for what an earlier take had brought, or still brought."""
+    """Of a query of jobs: those that were billed for what an earlier take had brought, or still brought.
+
+    Takes of an experiment are none of them: each cell is made several times on purpose.
+    """
     twin = aliased(Job)
     return (
         query.join(TakeInputs, col(TakeInputs.job_id) == col(Job.id))
@@ -67,5 +71,14 @@ def where_duplicate(query: Select[Any]) -> Select[Any]:
             col(twin.state) == JobState.STORED,
             col(Job.billed_usd) > 0,
             col(Job.state).not_in(_LOST),
+            ~made_for_experiment(),
         )
     )
+
+
+def made_for_experiment() -> ColumnElement[bool]:
+    """Was a `Job` of a query made for an experiment?"""
+    made = columns(col(Trial.job_id)).where(
+        col(Trial.job_id) == col(Job.id), col(Trial.origin) != TrialOrigin.REUSED
+    )
+    return made.correlate(Job).exists()

@@ -68,7 +68,9 @@ def _where_unopened(session: Session, query: Select[Any], at: datetime) -> Selec
     """Old enough, not looked at, not judged by anybody, and not told of as made twice."""
     opinions = columns(col(TakeOpinion.job_id)).where(col(TakeOpinion.job_id) == col(Job.id))
     twins = columns(col(TakeInputs.job_id)).where(
-        col(TakeInputs.job_id) == col(Job.id), col(TakeInputs.twin_id).is_not(None)
+        col(TakeInputs.job_id) == col(Job.id),
+        col(TakeInputs.twin_id).is_not(None),
+        ~same_inputs.made_for_experiment(),
     )
     of_age = col(Job.id) > openings.first_noted(session), col(Job.id) < id_lower_bound(at - UNOPENED_AFTER)
     return query.where(UNOPENED, *of_age, ~opinions.exists(), ~twins.exists())

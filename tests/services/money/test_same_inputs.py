@@ -15,8 +15,9 @@ from backend.services.operations import totals
 from backend.services.takes import same_inputs
 from backend.store.jobs import jobs
 from tests import databases
+from tests.services.experiments.building import make_experiment
 from tests.viewers import LOCAL_VIEWER
-from tests.world import ANA, BEN
+from tests.world import ANA, BEN, run_sql
 
 pytestmark = databases.BOTH
 
@@ -72,6 +73,18 @@ def test_what_was_made_already_is_waste_and_variants_are_not(sidecar, takes, was
 
 def test_what_a_person_sent_again_from_a_held_take_is_no_waste(sidecar):
     take(sidecar, **FIXED, parent=take(sidecar, **FIXED))
+    assert wasted(sidecar) == 0
+
+
+def test_what_an_experiment_makes_several_times_of_one_prompt_is_no_waste(sidecar):
+    of_it = make_experiment(sidecar.deps).experiment.id
+    take(sidecar)
+    again = take(sidecar, minutes=1)
+    made = (
+        "UPDATE trial SET job_id = :job, state = 'made', origin = 'made'"
+        " WHERE experiment_id = :of_it AND number = 1 AND cell_id = (SELECT MIN(id) FROM cell)"
+    )
+    run_sql(sidecar.deps, made, job=again.id, of_it=of_it)
     assert wasted(sidecar) == 0
 
 
