@@ -129,7 +129,7 @@ class BudgetExceeded(RequestError):
         wanted = f" It may cost up to ${_cents(counts_usd, math.ceil)}." if counts_usd else ""
         if not price_known:
             wanted = (
-                f" Nobody knows yet what this take costs; it counts for ${_cents(counts_usd, math.ceil)} "
+                f" Price unavailable; this take counts for ${_cents(counts_usd, math.ceil)} "
                 "until its bill comes."
             )
         super().__init__(

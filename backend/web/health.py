@@ -67,8 +67,8 @@ class _Numbers(Collector):
             ("dailies_videos", "Stored videos", seen.videos),
             ("dailies_videos_bytes", "Bytes of stored videos", seen.videos_bytes),
             ("dailies_videos_missing", "Stored videos whose file is missing", seen.videos_missing),
-            ("dailies_workers", "Workers at work: heard of within two of their leases", seen.workers),
-            ("dailies_due_jobs", "Jobs that wait for a look", seen.due),
+            ("dailies_workers", "Workers at work: seen within two of their leases", seen.workers),
+            ("dailies_due_jobs", "Jobs that are due", seen.due),
             ("dailies_sweep_age_seconds", "Seconds since the last sweep", seen.sweep_age_s),
             ("dailies_delivery_age_seconds", "Seconds since the last believed delivery", seen.delivery_age_s),
             ("dailies_free_bytes", "Bytes free on storage", seen.free_bytes),
@@ -85,7 +85,7 @@ class _Numbers(Collector):
 
     def _workers(self) -> Iterator[Metric]:
         swept = status.last_sweep(self._deps)
-        heard = "Seconds since a worker was heard of"
+        heard = "Seconds since a worker was last seen"
         age = GaugeMetricFamily("dailies_worker_heartbeat_age_seconds", heard, labels=["worker"])
         in_hand = GaugeMetricFamily("dailies_worker_in_hand", "Jobs in a worker's hand", labels=["worker"])
         ahead = "Seconds that the clock of a worker's host is ahead of the database's"
@@ -106,7 +106,7 @@ class _Numbers(Collector):
         yield from (age, health, in_hand, clock, sweeps)
 
     def _work(self) -> Iterator[Metric]:
-        waiting = "Jobs that wait for a look or are looked at"
+        waiting = "Jobs that are due or looked at"
         work = GaugeMetricFamily("dailies_work_jobs", waiting, labels=["kind", "is"])
         tasks = GaugeMetricFamily("dailies_queue_tasks", "Tasks in PostgreSQL's queue", labels=["kind", "is"])
         kinds = backlog.list_work_kinds(self._deps)

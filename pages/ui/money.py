@@ -63,7 +63,7 @@ def draw_budget(spent: budgets.SpendingSummary, quote: Quote) -> None:
         st.caption(f":material/account_balance_wallet: {text.plain(left)}")
     if quote.usd is None and spent.unknown_usd is not None:
         counts_usd = spent.unknown_usd
-        counts = f"Nobody knows its price yet: it counts for {text.dollars(counts_usd)} until its bill comes."
+        counts = f"Price unavailable: it counts for {text.dollars(counts_usd)} until its bill comes."
         st.caption(f":material/help: {text.plain(counts)}")
     too_dear = tight is not None and (counts_usd or 0.0) > tight.left_usd
     told = [tight] if tight is not None and too_dear and tight not in spent.near else []

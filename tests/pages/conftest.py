@@ -35,7 +35,7 @@ ERROR = {
     "code": "content_policy_violation",
     "message": "The model's safety filter refused this.",
     "charged": "maybe",
-    "next": "It is not sent again by itself. You can use it again.",
+    "next": "It is not sent again by itself. You can edit and rerun it.",
 }
 
 

@@ -25,8 +25,8 @@ REPLACED = {
     r"(?i)\bsends again\b|\bsent again as\b": "Retry of, Retried as",
     r"(?i)keep a picture|\b(?:first|last) picture\b": "Save a frame, First frame, Last frame",
     r"(?i)\bearlier photos\b": "Your photos",
-    r"^Use again$": "Edit and rerun",
-    r"Any, or type": "Choose or type your own",
+    r"^Use again$|(?i:\buse it again\b)": "Edit and rerun",
+    r"Any, or type|^Choose, or type": "Choose or type your own",
     r"(?i)\byour own words\b|^own words$": "custom",
     r"(?i)this is what is sent": "Final prompt",
     r"^Payload$": "Request (JSON)",
@@ -46,12 +46,12 @@ REPLACED = {
     r"^At risk$": "May have been charged",
     r"(?i)^estimates and bills$": "estimated + billed",
     r"^Due now$|^wait for a look$": "Jobs due",
-    r"^genuine ones count$": "verified only",
-    r"\bheard of \{|\bin hand$|\bswept last$": "Last seen, idle, ran last sweep",
+    r"^genuine\b": "verified",
+    r"\bheard of \{|\bwas heard of\b|\bin hand$|\bswept last$": "Last seen, idle, ran last sweep",
     r"^Asking$|^Calling$": "Checking status, Blocking calls",
     r"^Worker trouble$|takes are kept and wait\. Start": "Rendering is paused",
-    r"^Came$|^Its take$": "Received, Open take",
-    r"^Not known$|(?i:^price unknown)": "Price unavailable",
+    r"^Came$|\bWhat came\*\*|^Its take$": "Received, Open take",
+    r"^Not known$|(?i:^price unknown|\bnobody knows its price\b)": "Price unavailable",
 }
 #: The same, of which a guide says nothing that is no label: a word that stands alone, in italics or bold.
 IN_GUIDES = re.compile(r"(?<!\w)\*{1,2}([^*\n]{3,60})\*{1,2}|“([^”\n]{3,60})”")

@@ -21,12 +21,12 @@ from backend.store.jobs import jobs
 from backend.store.records import take_files
 
 UNCLEAR_TEXT = (
-    "The provider is asked for its result now and then. What came stands below: if you find the file's link "
-    "in it, name it and the file is fetched; or send it again, or give up."
+    "The provider is asked for its result now and then. What was received stands below: if you find the "
+    "file's link in it, name it and the file is downloaded; or send it again, or give up."
 )
 #: What the history says where a person named the link of a held take.
 NAMED_NOTE = "a person named its link"
-NOT_SENT_AGAIN_TEXT = "It is not sent again by itself. You can use it again."
+NOT_SENT_AGAIN_TEXT = "It is not sent again by itself. You can edit and rerun it."
 
 
 def apply_outcome(

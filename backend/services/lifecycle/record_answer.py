@@ -36,7 +36,7 @@ NOT_ASKED_TEXT = (
     "which may pay for it twice, or give up."
 )
 
-REFUSED_TEXT = "It is not sent again. Use it again with what the reason asks for."
+REFUSED_TEXT = "It is not sent again. Edit and rerun it with what the reason asks for."
 
 
 def record_answer(deps: Deps, claim: Claim, answer: SubmitAnswer) -> None:

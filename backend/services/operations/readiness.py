@@ -138,10 +138,10 @@ def _hear_worker(deps: Deps) -> HealthCheck:
     silent = [sign for sign in signs if sign.health != Health.GREEN]
     if health == Health.RED:
         since = f" since {signs[0].last_seen_at:%Y-%m-%d %H:%M} UTC" if signs else ""
-        says = f"No worker was heard of{since}: takes are kept and wait."
+        says = f"No worker was seen{since}: takes are kept and wait."
         return HealthCheck("worker", False, says, remedy="Start one: python -m backend worker")
     living = len(signs) - len(silent)
-    words = [f"{living} at work"] if living else ["None was heard of for two leases and more"]
+    words = [f"{living} at work"] if living else ["None was seen for two leases and more"]
     words += [f"{sign.name} silent for {sign.silent_s:.0f} s" for sign in silent]
     return HealthCheck("worker", True, f"{', '.join(words)}.", is_amber=health == Health.AMBER)
 

@@ -51,7 +51,7 @@ def _draw_fields(deps: Deps, found: ExperimentView) -> dict[str, Any]:
     known = fields.level_choices(deps, axis, params)
     chosen = st.multiselect(
         "Values", list(known), key=f"grow-values:{row.id}:{axis}", accept_new_options=True,
-        format_func=lambda value: known.get(value, value), placeholder="Choose, or type and press Enter",
+        format_func=lambda value: known.get(value, value), placeholder="Choose or type your own",
     )  # fmt: skip
     if chosen:
         titles = {model.id: model.title for model in gallery.list_usable_models(deps)}

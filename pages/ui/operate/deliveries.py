@@ -21,8 +21,8 @@ VERDICTS: dict[Verdict, str] = {
     Verdict.APPLIED: "it moved its take",
     Verdict.NO_EFFECT: "its take had moved on already",
     Verdict.ASKED: "not clear by itself; checked again at the provider",
-    Verdict.STALE: "genuine, but too old to act on; checked again at the provider",
-    Verdict.UNREADABLE: "genuine, but not readable; checked again at the provider",
+    Verdict.STALE: "verified, but too old to act on; checked again at the provider",
+    Verdict.UNREADABLE: "verified, but not readable; checked again at the provider",
     Verdict.CONFLICT: "another body under the same name; checked again at the provider",
     Verdict.ORPHAN: "ours, for a take that is not in this database",
 }

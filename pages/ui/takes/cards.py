@@ -66,7 +66,7 @@ def draw_output(job: Job) -> None:
     if not job.result or not (job.state == JobState.HELD or named_by_hand(job)):
         return
     with st.container(border=True, key="output", gap="small"):
-        st.markdown(":material/data_object: **What came**")
+        st.markdown(":material/data_object: **What was received**")
         st.json(job.result, expanded=3)
 
 

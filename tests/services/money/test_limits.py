@@ -110,7 +110,7 @@ def test_a_take_without_a_price_counts_for_five_dollars_while_a_hard_limit_is_se
         capped.ask(model=UNPRICED)
     assert (refused.value.left_usd, refused.value.counts_usd) == (4.0, 5.0)
     assert str(refused.value).startswith(
-        "Today's budget has $4.00 left. Nobody knows yet what this take costs; it counts for $5.00 until its "
+        "Today's budget has $4.00 left. Price unavailable; this take counts for $5.00 until its "
         "bill comes. Nothing was sent;"
     )
     capped.ask()

@@ -128,7 +128,7 @@ def _line(deps: Deps, job: Job, now: datetime) -> str:
 def _turn(deps: Deps, around: Surroundings, job: Job, now: datetime) -> Waiting:
     """Nothing stands in its way: a worker takes it."""
     if around.working != Health.GREEN:
-        words = "No worker was heard of for a while. If that lasts, another one takes over by itself."
+        words = "No worker was seen for a while. If that lasts, another one takes over by itself."
         return Waiting(Cause.WORKER, words, job.state_at, job.due_at, NO_WORKER)
     with deps.store.read() as session:
         due = claims.count_due(session, now=now)

@@ -123,7 +123,7 @@ def _draw_adder(deps: Deps, offered: Sequence[str], params: Mapping[str, Field],
         known = fields.level_choices(deps, axis, params)
         st.multiselect(
             "Values", list(known), key=f"{_ADD_VALUES}:{axis}", accept_new_options=True,
-            format_func=lambda value: known.get(value, value), placeholder="Choose, or type and press Enter",
+            format_func=lambda value: known.get(value, value), placeholder="Choose or type your own",
         )  # fmt: skip
         st.button(
             "Add", key="plan-add", icon=":material/add:", on_click=_add, args=(axis, levels),
