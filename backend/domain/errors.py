@@ -46,15 +46,15 @@ class InvalidRequest(RequestError):
 class NotAllowed(RequestError):
     """No valid token (401), or one without the right to do this (403).
 
-    scope: the one that a token lacks. invalid_token: one was given, and it opens nothing.
+    scope: the one that a token lacks. invalid_token: one was given, and it opens nothing. deed: a `Do`,
+    what somebody who is known was refused; the audit tells of it.
     """
 
-    deed: str | None = None  #: what was not allowed, a `Do`
-
     def __init__(
-        self, message: str, *, status: int, scope: str | None = None, invalid_token: bool = False
-    ) -> None:
-        self.status, self.scope, self.invalid_token = status, scope, invalid_token
+        self, message: str, *, status: int, scope: str | None = None, invalid_token: bool = False,
+        deed: str | None = None,
+    ) -> None:  # fmt: skip
+        self.status, self.scope, self.invalid_token, self.deed = status, scope, invalid_token, deed
         self.code = "unauthorized" if status == 401 else "insufficient_scope" if scope else "forbidden"
         super().__init__(message)
 

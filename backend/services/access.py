@@ -99,9 +99,7 @@ class Viewer:
 
 
 def _refused(do: Do, why: str, *, scope: Scope | None = None) -> NotAllowed:
-    refused = NotAllowed(f"To {do}, {why}.", status=403, scope=scope)
-    refused.deed = do
-    return refused
+    return NotAllowed(f"To {do}, {why}.", status=403, scope=scope, deed=do)
 
 
 #: Takes of before there were names belong to whoever sits at the dashboard without logins.

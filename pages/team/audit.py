@@ -10,6 +10,7 @@ import streamlit as st
 from backend.domain.access.actions import Action
 from backend.domain.access.roles import Do
 from backend.models import AuditEntry
+from backend.services.access import Viewer
 from backend.services.audit import entries
 from backend.services.audit.query import AuditFilter, parse_audit_query
 from pages.ui import context, rights, text
@@ -106,8 +107,9 @@ def draw_files(wanted: AuditFilter) -> None:
     """All that fits as a file; that somebody takes it becomes a row itself."""
     with st.container(key="audit-files", horizontal=True, vertical_alignment="center"):
         for kind, label, content_type in (("csv", "CSV", "text/csv"), ("jsonl", "JSON lines", "text/plain")):
+            content = context.file_for_asker(partial(content_of, wanted, kind))
             st.download_button(
-                label, partial(content_of, wanted, kind), f"audit.{kind}", content_type,
+                label, content, f"audit.{kind}", content_type,
                 key=f"audit-{kind}", icon=":material/download:", on_click="ignore",
             )  # fmt: skip
         st.caption(
@@ -116,8 +118,8 @@ def draw_files(wanted: AuditFilter) -> None:
         )
 
 
-def content_of(wanted: AuditFilter, kind: str) -> bytes:
-    return b"".join(entries.export_entries(deps, viewer, wanted, kind, limit=FILE_ROWS_MAX))
+def content_of(wanted: AuditFilter, kind: str, asker: Viewer) -> bytes:
+    return b"".join(entries.export_entries(deps, asker, wanted, kind, limit=FILE_ROWS_MAX))
 
 
 #: Ids of takes are shown whole; those of sessions are longer, and told apart by their beginning.

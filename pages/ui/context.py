@@ -4,7 +4,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 
@@ -97,7 +97,7 @@ def viewer(*, anew: bool = False) -> Viewer:
     opened = deps()
     if not opened.settings.has_logins:
         return access.local_viewer(opened)
-    visit = visitors.open_visit(opened.settings, st.context.headers.get(visitors.HEADER))
+    visit = _visit(opened)
     known: tuple[float, Visit | None, Viewer] | None = st.session_state.get(_VIEWER)
     if known and not anew and known[1] == visit and opened.clock.monotonic() - known[0] < BELIEVED_S:
         return known[2]
@@ -107,10 +107,30 @@ def viewer(*, anew: bool = False) -> Viewer:
     return found
 
 
+def file_for_asker(make: Callable[[Viewer], bytes]) -> Callable[[], bytes]:
+    """What a download button is given: the file, made once it is asked for, by what its asker may do then.
+
+    The kit makes it in a thread that knows of no page and so of no visit: this page's is kept.
+    """
+    opened = deps()
+    visit = _visit(opened)
+
+    def content() -> bytes:
+        if not opened.settings.has_logins:
+            return make(access.local_viewer(opened))
+        return make(visitors.viewer_of(opened, visit, acted=True))
+
+    return content
+
+
 def session_id() -> str | None:
     """The session of ours by which this browser is signed in; None: it came by another way."""
-    visit = visitors.open_visit(deps().settings, st.context.headers.get(visitors.HEADER))
+    visit = _visit(deps())
     return visit.session_id if visit else None
+
+
+def _visit(opened: Deps) -> Visit | None:
+    return visitors.open_visit(opened.settings, st.context.headers.get(visitors.HEADER))
 
 
 def is_refreshing() -> bool:

@@ -6,17 +6,19 @@ import pytest
 import streamlit as st
 
 from backend.domain.access.origin import Origin
+from backend.domain.errors import NotAllowed
 from backend.services import access
 from backend.services.access import Role
 from backend.services.team import people_admin, sessions, tokens, visitors
 from backend.services.team.visitors import Visit
 from pages.ui import context
 from tests.pages.conftest import ROOT, link, shown, words
+from tests.services.experiments.judged import make_judged
 from tests.services.team.people import OAK
 from tests.viewers import make_token
 from tests.world import run_sql
 
-ACCOUNT, PEOPLE = "team/account.py", "team/people.py"
+ACCOUNT, AUDIT, PEOPLE = "team/account.py", "team/audit.py", "team/people.py"
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/141.0.0.0 Safari/537.36"
 
 
@@ -137,6 +139,25 @@ def test_no_button_acts_as_whoever_the_page_was_drawn_for():
                 names = [node.id for node in ast.walk(call.value) if isinstance(node, ast.Name)]
                 found += [f"{path.name}:{call.value.lineno}"] * ("viewer" in names)
     assert found == []
+
+
+def test_a_file_is_made_for_whoever_asks_for_it_as_they_are_then(sign_in, visit, desk, monkeypatch):
+    """With logins no file of an experiment could be had; a demoted admin's open page still gave the audit."""
+    sign_in("Maya", Role.ADMIN)
+    rosa, judged = sign_in("Rosa", Role.ADMIN), make_judged(desk, takes=1)
+    files = {}
+    monkeypatch.setattr(st, "download_button", lambda _, data, *__, key, **___: files.update({key: data}))
+    visit(AUDIT)
+    visit("library/experiment.py", id=judged.id, step="learn")
+    monkeypatch.setattr(type(st.context), "headers", {})  # the thread that makes it has none
+    assert b"role.changed" in files["audit-csv"]()
+    assert files["experiment-export"]().startswith(b"PAR1")
+    people_admin.set_role(desk.deps, access.cli_viewer(desk.deps), rosa, Role.CREATOR)
+    with pytest.raises(NotAllowed, match="the role admin is needed"):
+        files["audit-csv"]()
+    people_admin.disable_person(desk.deps, access.cli_viewer(desk.deps), rosa)
+    with pytest.raises(NotAllowed, match="Your session has ended"):
+        files["experiment-report"]()
 
 
 def test_an_admin_sets_roles_ends_sessions_disables_and_enables_but_not_the_last_admin(sign_in, visit, deps):

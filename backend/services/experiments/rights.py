@@ -19,7 +19,6 @@ def get_to_run(session: Session, viewer: Viewer, experiment_id: str) -> Experime
     viewer.must(Do.EXPERIMENT)
     experiment = seen_experiment(session, viewer, experiment_id)
     if not viewer.owns(experiment.owner) and not allows(viewer.role, Do.CHANGE_OTHERS):
-        raise NotAllowed(
-            f"This experiment is {experiment.owner}'s; they or a reviewer can run it.", status=403
-        )
+        why = f"This experiment is {experiment.owner}'s; they or a reviewer can run it."
+        raise NotAllowed(why, status=403, deed=Do.CHANGE_OTHERS)
     return experiment

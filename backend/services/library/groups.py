@@ -222,4 +222,4 @@ def _taken(kind: GroupKind, name: str) -> StateConflict:
 def _must_own(viewer: Viewer, kind: GroupKind, row: Group) -> None:
     if not (viewer.owns(row.created_by) or viewer.may(Do.CHANGE_OTHERS)):
         why = f"{row.name!r} is {row.created_by}'s; only they or a reviewer can change that {kind}."
-        raise NotAllowed(why, status=403)
+        raise NotAllowed(why, status=403, deed=Do.CHANGE_OTHERS)

@@ -83,7 +83,7 @@ def delete_view(deps: Deps, viewer: Viewer, view_id: str) -> None:
                 raise NotFound("There is no saved view with that id.")
             if not viewer.may(Do.CHANGE_OTHERS):
                 why = f"{view.name!r} is {view.owner}'s; only they, a reviewer or an admin can delete it."
-                raise NotAllowed(why, status=403)
+                raise NotAllowed(why, status=403, deed=Do.CHANGE_OTHERS)
         views.delete_view(session, view_id)
         record(
             session, deps, viewer, Action.VIEW_DELETED, object_type="view", object_id=view_id,

@@ -102,7 +102,7 @@ def delete_preset(deps: Deps, viewer: Viewer, preset_id: str) -> Preset:
     preset = _get(deps, viewer, preset_id)
     if not (viewer.owns(preset.owner) or viewer.may(Do.REMOVE_OTHERS_PRESETS)):
         why = f"{preset.name!r} is {preset.owner}'s; only they or an admin can delete it."
-        raise NotAllowed(why, status=403)
+        raise NotAllowed(why, status=403, deed=Do.REMOVE_OTHERS_PRESETS)
     with deps.store.begin() as session:
         presets.delete_preset(session, preset_id)
         changed = {"name": (preset.name, None), "owner": (preset.owner, None)}
@@ -117,9 +117,8 @@ def restore_preset(deps: Deps, viewer: Viewer, preset: Preset) -> Preset:
     """
     viewer.must(Do.SAVE_PRESETS)
     if not (viewer.owns(preset.owner) or viewer.may(Do.REMOVE_OTHERS_PRESETS)):
-        raise NotAllowed(
-            f"{preset.name!r} is {preset.owner}'s; only they or an admin can restore it.", status=403
-        )
+        why = f"{preset.name!r} is {preset.owner}'s; only they or an admin can restore it."
+        raise NotAllowed(why, status=403, deed=Do.REMOVE_OTHERS_PRESETS)
     changed: Changes = {"name": (None, preset.name), "owner": (None, preset.owner)}
     with deps.store.begin() as session:
         kept = presets.upsert_preset(session, preset, [preset.owner])

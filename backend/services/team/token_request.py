@@ -73,7 +73,7 @@ def expires_in_words(words: str, now: datetime) -> datetime | None:
         return None
     if later and int(later[1]) > 0:
         return now + timedelta(days=int(later[1]))
-    at = _moment(words.upper(), now, faults)
+    at = _moment(words, now, faults)
     if faults:
         fault = faults["expires_at"]
         raise InvalidRequest({"expires": f"{fault}; or days from now, such as 30d, or never"})
@@ -98,7 +98,7 @@ def _moment(given: Any, now: datetime, faults: dict[str, str]) -> datetime | Non
     """The end of a day, or the moment; what is wrong with it is written into `faults`."""
     if given is None:
         return None
-    text = given.strip() if isinstance(given, str) else ""
+    text = given.strip().upper() if isinstance(given, str) else ""  # RFC 3339, 5.6: "t" and "z" as well
     try:
         at = datetime.fromisoformat(text)
         if _DAY.fullmatch(text):

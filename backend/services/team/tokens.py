@@ -105,27 +105,28 @@ def _must_give(viewer: Viewer, asked: TokenRequest) -> None:
     """Refuse what would let the token do more, or for longer, than this viewer may give."""
     viewer.must(Do.MANAGE_OWN_TOKENS)
     if asked.role.rank > viewer.role.rank:
-        raise NotAllowed(
-            f"You are a {viewer.role}; a token of yours can't be more. Choose {viewer.role} or less.",
-            status=403,
+        raise _too_much(
+            f"You are a {viewer.role}; a token of yours can't be more. Choose {viewer.role} or less."
         )
     if not viewer.sees_all and viewer.person_id is None and asked.role is not viewer.role:
-        raise NotAllowed(
-            f"You see your own takes alone, and a {asked.role} would see everybody's. Choose {viewer.role}.",
-            status=403,
+        raise _too_much(
+            f"You see your own takes alone, and a {asked.role} would see everybody's. Choose {viewer.role}."
         )
     if viewer.scopes is not None:
         beyond = [scope for scope in asked.scopes or tuple(Scope) if scope not in viewer.scopes]
         if beyond:
-            raise NotAllowed(
+            raise _too_much(
                 f"This token lacks the scope {beyond[0]}, so it can't give it; name the new one's scopes.",
-                status=403,
                 scope=beyond[0],
             )
     if asked.expires_at is None and not viewer.may(Do.MANAGE_TOKENS):
-        raise NotAllowed("Only an admin makes tokens that never expire; say when it shall.", status=403)
+        raise _too_much("Only an admin makes tokens that never expire; say when it shall.")
     if asked.service and viewer.kind is Kind.PERSON:
         viewer.must(Do.MANAGE_TOKENS)
+
+
+def _too_much(why: str, *, scope: str | None = None) -> NotAllowed:
+    return NotAllowed(why, status=403, scope=scope, deed=Do.MANAGE_TOKENS)
 
 
 def _claim_name(session: Session, deps: Deps, viewer: Viewer, row: Token) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from backend.domain.access.actions import Action
+from backend.domain.access.roles import Do
 from backend.domain.errors import NotAllowed
 from backend.services.access import Role, Viewer
 from backend.services.audit.record import record
@@ -120,20 +121,21 @@ def test_who_was_refused_what_is_written_down_once_a_minute_for_each_thing(sidec
         said(sidecar.start(who="eve"), 403)
         said(sidecar.cancel("x", who="eve"), 403)
         said(sidecar.get("/api/audit", who="ana"), 403)
+        more = {"name": "mine", "role": "admin"}
+        said(sidecar.call("ana", "POST", "/api/tokens", json=more), 403)
     sidecar.clock.pass_s(61)
     said(sidecar.start(who="eve"), 403)
     items = audit(sidecar, action="access.refused")["items"]
     assert [(item["actor"], item["object_id"]) for item in items] == [
-        ("eve", "start takes"), ("ana", "read the audit"), ("eve", "change one's own takes"),
-        ("eve", "start takes"),
+        ("eve", "start takes"), ("ana", "manage everybody's tokens"), ("ana", "read the audit"),
+        ("eve", "change one's own takes"), ("eve", "start takes"),
     ]  # fmt: skip
     assert items[0]["changed"]["role"] == [None, "viewer"]
     assert sidecar.get("/api/audit", who=None).status_code == 401
 
 
 def test_a_flood_of_refusals_is_bounded_and_others_are_written_on(sidecar):
-    refused = NotAllowed("No.", status=403)
-    refused.deed = "start takes"
+    refused = NotAllowed("No.", status=403, deed=Do.START)
     for number in range(REFUSALS_MAX + 20):
         record_refusal(sidecar.deps, Viewer(f"eve {number}", Role.VIEWER), refused)
     assert len(audit(sidecar, action="access.refused", limit="1000")["items"]) == REFUSALS_MAX

@@ -1,5 +1,6 @@
 """Who may what: every use case × every role, and a token without the scope that it takes."""
 
+import ast
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from backend.domain.access.roles import LEAST, Do
 from backend.domain.access.scopes import SCOPE_OF, Scope
 from backend.domain.errors import DailiesError, NotAllowed, NotFound
+from backend.services import access
 from backend.services.access import Kind, Role, Viewer
 from backend.services.deps import Deps
 from tests.services.conftest import installed
@@ -91,3 +93,19 @@ def test_a_refusal_names_the_role_or_the_scope_that_lacks() -> None:
     with pytest.raises(NotAllowed, match="this token needs the scope takes:write") as refused:
         Viewer("x", Role.ADMIN, Kind.TOKEN, scopes=frozenset({Scope.TAKES_READ})).must(Do.START)
     assert refused.value.scope == Scope.TAKES_WRITE
+
+
+def test_every_refusal_names_the_deed_that_the_audit_tells_of() -> None:
+    """A token above one's own role, a colleague's preset: such refusals left no row."""
+    services, silent = Path(access.__file__).parent, []
+    for path in services.rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if (
+                isinstance(call, ast.Call)
+                and isinstance(call.func, ast.Name)
+                and call.func.id == "NotAllowed"
+            ):
+                given = {one.arg: ast.unparse(one.value) for one in call.keywords}
+                if given["status"] != "401" and "deed" not in given:
+                    silent.append(path.stem)
+    assert silent == ["signed_links"], "whoever follows a link is nobody that is known"

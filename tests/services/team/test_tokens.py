@@ -84,7 +84,7 @@ def test_a_token_does_what_its_scopes_name_and_a_refusal_names_the_one_it_lacks(
 def test_a_token_ends_after_ninety_days_unless_something_else_is_said(sidecar, maya):
     usual, long, day = (
         made(sidecar, maya),
-        made(sidecar, maya, "b", expires_at="2027-11-01T12:00:00+01:00"),
+        made(sidecar, maya, "b", expires_at="2027-11-01t12:00:00+01:00"),
         86400,
     )
     never = make_token(sidecar.deps, "old", Role.VIEWER, expires_at=None)

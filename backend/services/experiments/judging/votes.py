@@ -112,7 +112,8 @@ def undo_vote(deps: Deps, viewer: Viewer, experiment_id: str, vote_id: str) -> V
         experiment = who.admit_rater(session, viewer, experiment_id)
         vote = ballots.get_vote(session, experiment_id, vote_id)
         if vote.rater != viewer.name and viewer.role is not Role.ADMIN:
-            raise NotAllowed("That vote is somebody else's; everybody takes back their own.", status=403)
+            why = "That vote is somebody else's; everybody takes back their own."
+            raise NotAllowed(why, status=403, deed=Do.CHANGE_OTHERS)
         if experiment.state == ExperimentState.CLOSED:
             raise StateConflict(IS_CLOSED)
         now = deps.clock.now()
@@ -138,7 +139,8 @@ def _voter(viewer: Viewer, rater: str | None) -> str:
     if rater is None or rater == viewer.name:
         return viewer.name
     if viewer.role is not Role.ADMIN:
-        raise NotAllowed("Only an admin's token votes in somebody else's name.", status=403)
+        why = "Only an admin's token votes in somebody else's name."
+        raise NotAllowed(why, status=403, deed=Do.CHANGE_OTHERS)
     return rater_views.clean_name(rater)
 
 

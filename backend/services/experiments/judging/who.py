@@ -30,5 +30,5 @@ def admit_rater(session: Session, viewer: Viewer, experiment_id: str) -> Experim
             "Only people who were invited judge these videos, and you are not among them yet. "
             "Ask whoever sent you the link."
         )
-        raise NotAllowed(why, status=403)
+        raise NotAllowed(why, status=403, deed=Do.VOTE)
     return experiment

@@ -21,11 +21,17 @@ _FORMATS = {"parquet": "Parquet", "csv": "CSV", "jsonl": "JSON lines"}
 def draw_downloads(deps: Deps, viewer: Viewer, found: ExperimentView, criterion: str | None) -> None:
     """The files are made once they are asked for."""
     row = found.experiment
+
+    def write_report(asker: Viewer) -> bytes:
+        return report.write_report(deps, asker, row.id, criterion=criterion)
+
+    def write_table(asker: Viewer) -> bytes:
+        return b"".join(export.export_table(deps, asker, row.id, table=table, format=kind).chunks)
+
     with st.container(horizontal=True, vertical_alignment="bottom", key="experiment-files"):
         st.download_button(
-            "Report", lambda: report.write_report(deps, context.viewer(), row.id, criterion=criterion),
-            "report.html", "text/html", key="experiment-report", icon=":material/description:",
-            on_click="ignore",
+            "Report", context.file_for_asker(write_report), "report.html", "text/html",
+            key="experiment-report", icon=":material/description:", on_click="ignore",
             help="One HTML file that needs nothing else: verdict, intervals, posters, method.",
         )  # fmt: skip
         table = st.selectbox(
@@ -37,7 +43,7 @@ def draw_downloads(deps: Deps, viewer: Viewer, found: ExperimentView, criterion:
             persist_state="session",
         )  # fmt: skip
         st.download_button(
-            "Export", lambda: _file(deps, row.id, table, kind), f"{row.id}-{table}.{kind}",
+            "Export", context.file_for_asker(write_table), f"{row.id}-{table}.{kind}",
             export.FORMATS[kind], key="experiment-export", icon=":material/download:", on_click="ignore",
         )  # fmt: skip
     if row.state != "closed":
@@ -45,8 +51,3 @@ def draw_downloads(deps: Deps, viewer: Viewer, found: ExperimentView, criterion:
             "They show which take is of which cell: whoever takes them along no longer judges blind, and "
             "what they vote from then on is kept apart."
         )
-
-
-def _file(deps: Deps, experiment_id: str, table: str, kind: str) -> bytes:
-    made = export.export_table(deps, context.viewer(), experiment_id, table=table, format=kind)
-    return b"".join(made.chunks)
