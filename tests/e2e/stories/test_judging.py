@@ -245,6 +245,22 @@ def test_answers_that_were_not_sent_survive_a_reload_and_are_sent_once(jury):
     assert len(lost) >= 2
     kept = "() => Object.keys(localStorage).filter(name => name.startsWith('dailies.judge'))"
     assert window.page.evaluate(kept) == []
+
+    def deaf(route: Route) -> None:
+        """The server takes it back, and the browser doesn't hear of it."""
+        route.fetch()
+        route.abort()
+
+    window.press("ArrowUp")
+    window.sent()
+    window.context.route(f"{votes}/*", deaf, times=1)
+    window.press("z")
+    window.sent(1)
+    window.page.evaluate("() => dispatchEvent(new Event('online'))")
+    window.sent()
+    expect(window.page.get_by_text("2 of about 12 answers")).to_be_visible()
+    expect(window.page.get_by_text("Taken back: answer it again")).to_be_visible()
+    assert window.votes() == given
     window.context.close()
 
 
