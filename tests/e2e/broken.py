@@ -29,12 +29,15 @@ from backend.services.lifecycle import dispatch
 from backend.services.lifecycle.claims import Claim
 from backend.services.lifecycle.fetching import fetch
 from backend.services.lifecycle.receive_webhook import DeliveryResult
+from backend.services.money import budgets
 from backend.services.operations import sweep
 from backend.services.takes import create
+from backend.services.takes.remake import place
 from backend.store.experiments import running
 from backend.store.fast import take
 from backend.store.jobs import claims, jobs
 from backend.store.money import ledger
+from backend.store.money.ledger import to_micros
 from backend.store.queue.leader_lock import LeaderLock
 from backend.web import webhooks
 from backend.work import worker
@@ -251,16 +254,16 @@ def checks_the_cap_before_it_makes_takes() -> None:
     """An experiment's cap is looked at once for a whole wave, in none of the transactions that reserve."""
     count = cap.count_again
 
-    def looked_at(deps: Any, experiment: Any) -> int:
-        counted = count(deps, experiment)
-        if experiment.cap_micros is not None and counted >= experiment.cap_micros:
+    def looked_at(deps: Any, experiment: Any) -> None:
+        count(deps, experiment)
+        with deps.store.read() as session:
+            now = running.get(session, experiment.id)
+        if now.cap_micros is not None and now.spent_micros >= now.cap_micros:
             waves.pause_by_itself(deps, experiment.id, "Its cap is reached.")
-        return counted
 
-    def reserve(session: Any, experiment_id: str, micros: int, *, at: Any) -> bool:
-        values = {"spent_micros": Experiment.spent_micros + micros, "looked_at": at}
-        going = col(Experiment.state).in_(running.GOING_STATES)
-        one = update(Experiment).where(col(Experiment.id) == experiment_id, going)
-        return bool(session.connection().execute(one.values(values)).rowcount)
+    def reserve(deps: Any, session: Any, experiment: Experiment, job: Job) -> int:
+        micros = to_micros(budgets.ceiling(job) or 0.0)
+        running.reserve(session, experiment.id, micros, at=deps.clock.now())
+        return micros
 
-    cap.count_again, running.reserve = looked_at, reserve
+    cap.count_again, place.reserve = looked_at, reserve

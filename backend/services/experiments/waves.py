@@ -1,7 +1,7 @@
 """The worker's part: takes are made just in time, a few at once, so that nobody waits behind an experiment.
 
 A tick makes what fits into the experiment's share now. It may be killed anywhere, and any number of workers
-may tick at once: a take, its place and what it counts for are one commit (`cap.put_in_place`).
+may tick at once: a take, its place and what it counts for are one commit (`cap.Place`).
 """
 
 import logging

@@ -134,21 +134,9 @@ def count_at_provider(session: Session, provider: str) -> int:
     return session.exec(on_way.where(Job.provider == provider, _OF_TRIALS)).one()
 
 
-def reserve(session: Session, experiment_id: str, micros: int, *, at: datetime) -> bool:
-    """Count this for the experiment, if takes are made for it and its cap has room; was there?
-
-    One guarded update: two workers at once can't pass the cap together.
-    """
-    room = or_(
-        col(Experiment.cap_micros).is_(None),
-        col(Experiment.spent_micros) + micros <= col(Experiment.cap_micros),
-    )
-    counted = session.connection().execute(
-        update(Experiment)
-        .where(col(Experiment.id) == experiment_id, col(Experiment.state).in_(GOING_STATES), room)
-        .values(spent_micros=Experiment.spent_micros + micros, version=Experiment.version + 1, looked_at=at)
-    )
-    return counted.rowcount == 1
+def reserve(session: Session, experiment_id: str, micros: int, *, at: datetime) -> None:
+    """Count a take for the experiment, which is made at that moment. Only with its row locked."""
+    change(session, experiment_id, spent_micros=Experiment.spent_micros + micros, looked_at=at)
 
 
 def note_made(session: Session, trial_id: str, *, job_id: str, micros: int, wave: int) -> bool:

@@ -1,4 +1,4 @@
-"""The place of a take in an experiment: what is made instead stands there, and counts in its cap."""
+"""The place of a take in an experiment: what is made instead stands there; what a take counts for in its cap."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -60,15 +60,43 @@ def hand_on(deps: Deps, session: Session, replaced: str, job: Job) -> None:
     experiment_id = takes.experiment_of(session, replaced)
     if experiment_id is None:
         return
-    experiment = running.get(session, experiment_id)
+    experiment = recount(session, experiment_id)  # what failed and cost nothing leaves its room
     place = takes.find_place(session, replaced)  # once more: nobody else changes it now
     if place is None or _state(experiment, place) != PlaceState.OPEN:
         return
-    micros = _counted(session, experiment, job)
+    micros = reserve(deps, session, experiment, job)
     last = outcomes.last_numbers(session, [place.trial.cell_id])[place.trial.cell_id]
     again = _again(deps, place.trial, job, number=last + 1, micros=micros)
     outcomes.replace_trials(session, [place.trial], [again])
-    running.change(session, experiment_id)
+
+
+def recount(session: Session, experiment_id: str) -> Experiment:
+    """Count the bills that came meanwhile, and what was given back; returns the experiment as it is then.
+
+    Its row is locked from then on. Bills above estimates count: they stop the next take.
+    """
+    running.get(session, experiment_id)  # whoever makes a take of it waits, or is counted
+    outcomes.set_spent(session, experiment_id, outcomes.counted_micros(session, experiment_id))
+    return running.get(session, experiment_id)
+
+
+def reserve(deps: Deps, session: Session, experiment: Experiment, job: Job) -> int:
+    """Count a take in the cap of its experiment; returns what it counts for, in millionths of a USD.
+
+    In the transaction that makes the take, with the experiment as `running.get` read it there: its row is
+    locked, so its cap holds whoever else makes a take of it. A take counts for its ceiling, as in budgets.
+
+    Raises:
+        CapReached: it could pass the cap. PriceNotKnown: nobody can tell whether it would.
+    """
+    usd, cap_micros = budgets.ceiling(job), experiment.cap_micros
+    if usd is None and cap_micros is not None:
+        raise PriceNotKnown
+    micros = to_micros(usd or 0.0)
+    if cap_micros is not None and experiment.spent_micros + micros > cap_micros:
+        raise CapReached(*(one / MICROS_PER_USD for one in (cap_micros, experiment.spent_micros, micros)))
+    running.reserve(session, experiment.id, micros, at=deps.clock.now())
+    return micros
 
 
 def _state(experiment: Experiment, place: Place) -> PlaceState:
@@ -77,20 +105,6 @@ def _state(experiment: Experiment, place: Place) -> PlaceState:
     if place.cell_is_dropped:
         return PlaceState.DROPPED
     return PlaceState.OPEN if place.trial.state == TrialState.MADE else PlaceState.FILLED
-
-
-def _counted(session: Session, experiment: Experiment, job: Job) -> int:
-    """Count the take in the cap of the experiment, whose row is locked; what it counts for, in micros."""
-    usd = budgets.ceiling(job)
-    if usd is None and experiment.cap_micros is not None:
-        raise PriceNotKnown
-    micros = to_micros(usd or 0.0)
-    spent = outcomes.counted_micros(session, experiment.id)  # what failed and cost nothing leaves its room
-    if experiment.cap_micros is not None and spent + micros > experiment.cap_micros:
-        cap = experiment.cap_micros / MICROS_PER_USD
-        raise CapReached(cap, spent / MICROS_PER_USD, micros / MICROS_PER_USD)
-    outcomes.set_spent(session, experiment.id, spent + micros)
-    return micros
 
 
 def _again(deps: Deps, before: Trial, job: Job, *, number: int, micros: int) -> Trial:
