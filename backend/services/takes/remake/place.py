@@ -1,4 +1,4 @@
-"""The place of a take in an experiment: what is made instead stands there; what a take counts for in its cap."""
+"""The place of a take in an experiment, which what is made instead takes over, and what counts in its cap."""
 
 from dataclasses import dataclass
 from enum import StrEnum
