@@ -32,6 +32,7 @@ class BudgetScope(StrEnum):
     PERSON = "person"  #: one person's, or each person's alone
     MODEL = "model"  #: one model's, or each model's alone
     PROJECT = "project"  #: one project's, or each project's alone: of the takes that are in it now
+    COLLECTION = "collection"  #: one collection's, or each one's alone: of the takes that are in it now
 
 
 class BudgetPeriod(StrEnum):

@@ -35,8 +35,11 @@ with left:
 
 with right:
     with st.container(border=True, key="send", gap="small"):
-        quote, asked = form.quote(), {"model": form.model.id, "project": form.request.project}
-        spent = budgets.spending_summary(deps, viewer.owner_names, **asked)
+        quote, asked = form.quote(), form.request
+        spent = budgets.spending_summary(
+            deps, viewer.owner_names, model=form.model.id, project=asked.project,
+            collections=asked.collections,
+        )  # fmt: skip
         number = variations_picker.pick_number()
         wanted = number * max(1, len(form.prompts.texts))
         total = prices.times(quote, wanted)

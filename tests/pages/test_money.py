@@ -119,14 +119,15 @@ def test_an_admin_sets_a_limit_for_everybody_a_person_or_each_person(visit, desk
     assert (kept.scope, kept.name or "", kept.limit_usd) == (scope, name, 20.0)
 
 
-def test_an_admin_sets_a_limit_for_a_project_which_is_shown_by_its_name(visit, desk):
-    its = groups.create_group(desk.deps, LOCAL_VIEWER, GroupKind.PROJECT, "Spring").id
+@pytest.mark.parametrize("kind", GroupKind)
+def test_an_admin_sets_a_limit_for_a_project_or_a_collection_which_is_shown_by_its_name(visit, desk, kind):
+    its = groups.create_group(desk.deps, LOCAL_VIEWER, kind, "Spring").id
     app = visit(OPERATIONS)
-    app.selectbox(key="limit:scope").set_value(BudgetScope.PROJECT).run()
-    app.selectbox(key="limit:project").set_value(its).run()
+    app.selectbox(key="limit:scope").set_value(BudgetScope(kind)).run()
+    app.selectbox(key=f"limit:{kind}").set_value(its).run()
     app.button(key="limit-set").click().run()
     assert not app.exception
-    assert "$20.00 a day for the project Spring" in words(app).replace("\\", "")
+    assert f"$20.00 a day for the {kind} Spring" in words(app).replace("\\", "")
 
 
 def test_an_admin_sets_a_limit_for_a_model_which_is_shown_with_what_is_left_and_ends_it(visit, desk):

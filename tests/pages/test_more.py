@@ -5,11 +5,13 @@ import json
 import pytest
 
 from backend.domain.library.review import OriginHow
+from backend.models import Collection
 from backend.services.gallery.lineage import list_origins
 from backend.services.library import groups
 from backend.services.library.groups import GroupKind
 from backend.services.takes import photos
 from backend.services.takes.form import drafts
+from backend.store.library import groups as kept_groups
 from pages.ui.form import clicks
 from tests.pages.conftest import SEED_MODEL, filled, link, param, shown, words
 from tests.viewers import LOCAL_VIEWER
@@ -194,6 +196,21 @@ def test_a_project_is_made_where_it_is_typed_and_kept_for_the_next_take(visit, d
     app.run()
     assert app.selectbox(key="form:project").value is None
     assert desk.generate(app).project_id is None
+
+
+def test_a_take_is_put_into_the_collections_that_are_chosen_and_so_is_the_next_one(visit, desk):
+    assert "form:collections" not in {one.key for one in visit().multiselect}, "there is none yet"
+    its = groups.create_group(desk.deps, LOCAL_VIEWER, GroupKind.COLLECTION, "Spring 27").id
+    app = filled(visit)
+    app.multiselect(key="form:collections").select(its).run()
+    made = [desk.generate(app).id, desk.generate(app := filled(visit)).id]
+    with desk.deps.store.read() as session:
+        assert set(kept_groups.takes_of(session, Collection, its, limit=9)) == set(made)
+    groups.delete_group(desk.deps, LOCAL_VIEWER, GroupKind.COLLECTION, its)
+    app.text_area(key="form:prompt").set_value("Another one").run()
+    newest = desk.generate(app).id
+    assert not app.exception
+    assert newest not in made
 
 
 def test_a_take_shows_the_seed_and_the_prompt_of_its_model_and_is_made_again_with_that_seed(visit, desk):

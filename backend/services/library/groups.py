@@ -65,13 +65,6 @@ def list_names(deps: Deps, viewer: Viewer, kind: GroupKind) -> dict[str, str]:
         return {row.id: row.name for row in groups.list_groups(session, _TABLES[kind])}
 
 
-def name_groups(deps: Deps, viewer: Viewer, kind: GroupKind) -> dict[str, str]:
-    """id -> name, of all of a kind."""
-    viewer.must(Do.SEE)
-    with deps.store.read() as session:
-        return {row.id: row.name for row in groups.list_groups(session, _TABLES[kind])}
-
-
 def create_group(deps: Deps, viewer: Viewer, kind: GroupKind, name: str) -> GroupOfTakes:
     """Make one, without takes.
 

@@ -38,28 +38,30 @@ def check_budget(
     rules: Sequence[LimitRule],
     *,
     owners: Sequence[str],
+    collections: Sequence[str] = (),
     takes: int = 1,
 ) -> Reservation:
     """What a new job counts for until its bill: its ceiling, if that fits every limit.
 
     Asked in the transaction that makes the job, which writes what is returned into the ledger. rules: as
-    `limits.all_rules` has them. owners: all names of whoever makes it. takes: so many like it. A job
-    without a price counts for `BUDGET_UNKNOWN_USD` while a hard limit concerns it.
+    `limits.all_rules` has them. owners: all names of whoever makes it. collections: those that it is put
+    into. takes: so many like it. A job without a price counts for `BUDGET_UNKNOWN_USD` while a hard limit
+    concerns it.
 
     Raises:
         BudgetExceeded: it does not fit; names the tightest limit and how much it has left.
     """
-    hard = _hard(rules, job, owners)
+    of = limits.TakesOf(tuple(owners), job.model, job.project_id, tuple(collections))
+    hard = [rule for rule in rules if rule.hard and rule.counts(of)]
     if hard:
         acquire_advisory_lock(session, ledger_sums.BUDGET_LOCK)  # two starts at one moment are added up
-        hard = _hard(limits.rules_now(deps, session), job, owners)  # they may have changed meanwhile
+        rules = limits.rules_now(deps, session)  # they may have changed meanwhile
+        hard = [rule for rule in rules if rule.hard and rule.counts(of)]
     ceiling_usd = ceiling(job)
     each_usd = ceiling_usd if ceiling_usd is not None else deps.settings.budget_unknown_usd if hard else 0.0
     counts_usd = each_usd * takes
     reserved = Reservation(team_days.day_of(job.created_at, deps.settings.zone), ledger.to_micros(counts_usd))
-    measured = limits.measure(
-        deps, session, hard, owners=owners, model=job.model, at=job.created_at, project=job.project_id
-    )
+    measured = limits.measure(deps, session, hard, of, at=job.created_at)
     tight = limits.tightest(measured)
     if tight and (tight.is_exhausted or reserved.micros > tight.left_micros):
         raise BudgetExceeded(
@@ -67,10 +69,6 @@ def check_budget(
             title=tight.title, renews=tight.renews, renews_at=tight.renews_at,
         )  # fmt: skip
     return reserved
-
-
-def _hard(rules: Sequence[LimitRule], job: Job, owners: Sequence[str]) -> list[LimitRule]:
-    return [rule for rule in rules if rule.hard and rule.concerns(owners, job.model, job.project_id)]
 
 
 def ceiling(job: Job) -> float | None:
@@ -100,13 +98,16 @@ def spending_summary(
     *,
     model: str | None = None,
     project: str | None = None,
+    collections: Sequence[str] = (),
 ) -> SpendingSummary:
-    """What was spent, by whoever has these names or by all; and the limits, also of a model and a project."""
+    """What was spent, by whoever has these names or by all; and the limits, also of a model, a project and
+    collections."""
     now, zone = deps.clock.now(), deps.settings.zone
     day, month = team_days.day_of(now, zone), team_days.month_start(now, zone)
     rules = limits.all_rules(deps)
+    of = limits.TakesOf(None if owners is None else tuple(owners), model, project, tuple(collections))
     with deps.store.read() as session:
-        measured = limits.measure(deps, session, rules, owners=owners, model=model, at=now, project=project)
+        measured = limits.measure(deps, session, rules, of, at=now)
         held, at_risk_usd = ledger.at_risk(session, owners)
         today, whole_month = ledger_sums.spent_of_day_and_since(session, month, day=day, owners=owners)
         unpriced = ledger.count_unpriced(session, day=day, owners=owners)

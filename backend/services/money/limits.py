@@ -1,8 +1,7 @@
 """Limits of money: those of the settings and those that admins set, and what each has left.
 
-A limit adds up what the takes of a day or a month count for: everybody's, a person's, a model's or those of a
-project. A hard one
-is never passed by a start; a soft one only warns.
+A limit adds up what the takes of a day or a month count for: everybody's, a person's, a model's, or those of
+a project or a collection. A hard one is never passed by a start; a soft one only warns.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ from sqlmodel import Session
 
 from backend.domain.errors import NotFound
 from backend.domain.kinds import BudgetPeriod, BudgetScope
-from backend.models import Budget, Project
+from backend.models import Budget, Collection, Project
 from backend.services.deps import Deps
 from backend.services.money import team_days
 from backend.store.library import groups as kept_groups
@@ -27,6 +26,9 @@ from backend.store.records.start_facts import StartFacts
 #: A limit of which so much is used is told of before something is sent.
 NEAR_SHARE = 0.8
 
+#: What takes are put together in, by the scope of limits for it, as sums are asked for by it.
+GROUPS: dict[str, type[kept_groups.Group]] = {"project": Project, "collection": Collection}
+
 #: (end of the setting's name, scope, period); each of them hard as BUDGET_…, and soft as BUDGET_WARN_…
 _SETTINGS = (
     ("day_usd", BudgetScope.ALL, BudgetPeriod.DAY),
@@ -37,11 +39,24 @@ _SETTINGS = (
 
 
 @dataclass(frozen=True)
+class TakesOf:
+    """Whose takes, and of what: a person, by all their names, a model, a project and collections.
+
+    None, and no collection: of none.
+    """
+
+    owners: tuple[str, ...] | None = None
+    model: str | None = None
+    project: str | None = None
+    collections: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class LimitRule:
     """What is limited, by how much. source: the setting's name, or the id of one that an admin set.
 
-    name: the person, the model, or the project's id; "": each of them alone. set_by: who set it, None: a
-    setting does.
+    name: the person, the model, or the id of the project or collection; "": each of them alone. set_by: who
+    set it, None: a setting does.
     """
 
     source: str
@@ -53,16 +68,19 @@ class LimitRule:
     set_by: str | None = None
     set_at: datetime | None = None
 
-    def concerns(self, owners: Sequence[str] | None, model: str | None, project: str | None = None) -> bool:
-        """Do the takes of whoever has these names count, with this model, in this project? None: of none."""
+    def counts(self, of: TakesOf) -> list[dict[str, Any]]:
+        """Which takes it adds up, as `ledger_sums.spent_micros` is asked for them: one sum, or one for each
+        collection; []: it does not concern these."""
         match self.scope:
             case BudgetScope.PERSON:
-                return owners is not None and self.name in ("", *owners)
-            case BudgetScope.MODEL:
-                return model is not None and self.name in ("", model)
-            case BudgetScope.PROJECT:
-                return project is not None and self.name in ("", project)
-        return True
+                owners = of.owners
+                return [{"owners": owners}] if owners is not None and self.name in ("", *owners) else []
+            case BudgetScope.COLLECTION:
+                return [{"collection": one} for one in of.collections if self.name in ("", one)]
+            case BudgetScope.MODEL | BudgetScope.PROJECT:
+                one = of.model if self.scope == BudgetScope.MODEL else of.project
+                return [{str(self.scope): one}] if one is not None and self.name in ("", one) else []
+        return [{}]
 
     @property
     def limit_usd(self) -> float:
@@ -114,18 +132,9 @@ def rules_now(deps: Deps, session: Session) -> list[LimitRule]:
 
 
 def measure(
-    deps: Deps,
-    session: Session,
-    rules: Sequence[LimitRule],
-    *,
-    owners: Sequence[str] | None,
-    model: str | None,
-    at: datetime,
-    project: str | None = None,
+    deps: Deps, session: Session, rules: Sequence[LimitRule], of: TakesOf, *, at: datetime
 ) -> list[BudgetLimit]:
-    """What is left of each limit that concerns a person, a model and a project, at this moment.
-
-    owners: the person's names. project: its id.
+    """What is left of each limit that concerns these takes, at this moment.
 
     Takes of unknown price that go on count for hard limits also if they were asked for when there was none.
     Who decides by it in a transaction that writes must hold `ledger_sums.BUDGET_LOCK` before.
@@ -136,23 +145,16 @@ def measure(
     unknown_micros, found = to_micros(deps.settings.budget_unknown_usd), []
     known: dict[tuple[Any, ...], tuple[int, int]] = {}
     for rule in rules:
-        if not rule.concerns(owners, model, project):
-            continue
-        whose: dict[str, Any] = {
-            "first_day": month if rule.period == BudgetPeriod.MONTH else today,
-            "last_day": month_end if rule.period == BudgetPeriod.MONTH else today,
-            "owners": tuple(owners or ()) if rule.scope == BudgetScope.PERSON else None,
-            "model": model if rule.scope == BudgetScope.MODEL else None,
-            "project": project if rule.scope == BudgetScope.PROJECT else None,
-        }
-        asked = tuple(whose.values())
-        if asked not in known:
-            unreserved = ledger.count_unreserved(session, **whose) * unknown_micros
-            known[asked] = ledger_sums.spent_micros(session, **whose), unreserved
-        counted, unreserved = known[asked]
-        left = rule.limit_micros - counted - (unreserved if rule.hard else 0)
-        named = whose["model"] or _project_words(session, whose["project"])
-        found.append(_limit(deps, rule, named, at, left_micros=left))
+        a_month = rule.period == BudgetPeriod.MONTH
+        days = {"first_day": month if a_month else today, "last_day": month_end if a_month else today}
+        for counted in rule.counts(of):
+            asked = (*days.values(), *counted.items())
+            if asked not in known:
+                unreserved = ledger.count_unreserved(session, **days, **counted) * unknown_micros
+                known[asked] = ledger_sums.spent_micros(session, **days, **counted), unreserved
+            spent, unreserved = known[asked]
+            left = rule.limit_micros - spent - (unreserved if rule.hard else 0)
+            found.append(_limit(deps, rule, _named(session, counted), at, left_micros=left))
     return found
 
 
@@ -169,13 +171,14 @@ def renewal(deps: Deps, period: BudgetPeriod, at: datetime) -> tuple[datetime, s
     return renews_at, f"{there:%a} {there.day} {there:%b}, {there:%H:%M} ({deps.settings.time_zone})"
 
 
-def _project_words(session: Session, project: str | None) -> str | None:
-    """What people call a project."""
-    if project is None:
-        return None
-    with suppress(NotFound):  # it was deleted just now
-        return f"the project {kept_groups.get_group(session, Project, project).name}"
-    return "a project that was deleted"
+def _named(session: Session, counted: dict[str, Any]) -> str | None:
+    """What people call the model, the project or the collection whose takes are counted."""
+    for name, kind in GROUPS.items():
+        if name in counted:
+            with suppress(NotFound):  # it was deleted just now
+                return f"the {name} {kept_groups.get_group(session, kind, counted[name]).name}"
+            return f"a {name} that was deleted"
+    return counted.get("model")
 
 
 def _limit(deps: Deps, rule: LimitRule, whose: str | None, at: datetime, *, left_micros: int) -> BudgetLimit:
@@ -188,7 +191,7 @@ def _limit(deps: Deps, rule: LimitRule, whose: str | None, at: datetime, *, left
     else:
         title = f"{'today' if a_day else 'this month'}'s {kind}"
     left = f"left {'today' if a_day else 'this month'}"
-    if rule.scope in (BudgetScope.MODEL, BudgetScope.PROJECT):
+    if whose is not None:
         title, left = f"{title} for {whose}", f"{left} for this {rule.scope}"
     return BudgetLimit(
         setting=rule.source,

@@ -14,8 +14,8 @@ from backend.services.access import Viewer
 from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.money import limits
-from backend.services.money.limits import BudgetLimit, LimitRule
-from backend.store.library.origins import has_project
+from backend.services.money.limits import BudgetLimit, LimitRule, TakesOf
+from backend.store.library import groups
 from backend.store.money.ledger import MICROS_PER_USD, to_micros
 from backend.store.records import budgets as kept_limits
 
@@ -45,8 +45,8 @@ def set_limit(
 ) -> None:
     """From now on this limit holds, in the place of one for the same takes and period, in every process.
 
-    name: the person, the model, or the project's id; "": each of them alone. hard: starts beyond it are
-    refused; else it warns.
+    name: the person, the model, or the id of the project or collection; "": each of them alone. hard: starts
+    beyond it are refused; else it warns.
 
     Raises:
         NotAllowed: the viewer is no admin.
@@ -60,8 +60,8 @@ def set_limit(
         faults["name"] = "has no place in a limit for everybody"
     if name and scope == BudgetScope.MODEL and not _is_known(deps, name):
         faults["name"] = f"{name[:80]!r} is no model that is known here"
-    if name and scope == BudgetScope.PROJECT and not _is_project(deps, name):
-        faults["name"] = f"{name[:80]!r} is no project's id"
+    if name and (kind := limits.GROUPS.get(scope)) and not _is_group(deps, kind, name):
+        faults["name"] = f"{name[:80]!r} is no {scope}'s id"
     if faults:
         raise InvalidRequest(faults)
     row = Budget(
@@ -88,12 +88,7 @@ def list_limits(deps: Deps, viewer: Viewer) -> list[LimitStatus]:
     rules = limits.all_rules(deps)
     with deps.store.read() as session:
         for rule in rules:
-            measured = limits.measure(
-                deps, session, [rule], at=now,
-                owners=(rule.name,) if rule.name and rule.scope == BudgetScope.PERSON else None,
-                model=(rule.name or None) if rule.scope == BudgetScope.MODEL else None,
-                project=(rule.name or None) if rule.scope == BudgetScope.PROJECT else None,
-            )  # fmt: skip
+            measured = limits.measure(deps, session, [rule], _its_takes(rule), at=now)
             found.append(LimitStatus(rule, measured[0] if measured else None))
     return found
 
@@ -115,9 +110,23 @@ def _record(deps: Deps, session: Session, viewer: Viewer, row: Budget, *, ends: 
     )  # fmt: skip
 
 
-def _is_project(deps: Deps, project_id: str) -> bool:
+def _its_takes(rule: LimitRule) -> TakesOf:
+    """The takes that it is for by its name; none where it is for each alone."""
+    match rule.scope if rule.name else BudgetScope.ALL:
+        case BudgetScope.PERSON:
+            return TakesOf(owners=(rule.name,))
+        case BudgetScope.MODEL:
+            return TakesOf(model=rule.name)
+        case BudgetScope.PROJECT:
+            return TakesOf(project=rule.name)
+        case BudgetScope.COLLECTION:
+            return TakesOf(collections=(rule.name,))
+    return TakesOf()
+
+
+def _is_group(deps: Deps, kind: type[groups.Group], group_id: str) -> bool:
     with deps.store.read() as session:
-        return has_project(session, project_id)
+        return bool(groups.find_known(session, kind, [group_id]))
 
 
 def _is_known(deps: Deps, model_id: str) -> bool:

@@ -104,7 +104,7 @@ class RequestCheck:
 
 def _as_key(model: VideoModel, request: TakeRequest, params: dict[str, Any]) -> tuple[str, ...]:
     """The same for requests that differ in their words alone."""
-    about = [params, request.image, request.images, request.project, request.made_from]
+    about = [params, request.image, request.images, request.project, request.collections, request.made_from]
     return model.id, json.dumps(about, sort_keys=True, default=repr)
 
 

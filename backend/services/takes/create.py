@@ -23,6 +23,7 @@ from backend.services.takes.request import TakeRequest
 from backend.store.fast.new_row import new_row
 from backend.store.fast.take import insert_take
 from backend.store.jobs import jobs
+from backend.store.library import groups
 
 IDEMPOTENCY_KEY_MAX_CHARS = 255
 
@@ -73,7 +74,7 @@ def create_job(
                 also(session, job)
             if replaces is not None:
                 hand_on(deps, session, replaces.job_id, job)
-            _insert(deps, session, viewer, job, rules, made_from=_made_from(checked.request, replaces))
+            _insert(deps, session, viewer, job, rules, checked.request, replaces)
             if replaces is not None:
                 replaces.end_job(session, job)
             deps.carrier.enqueue_job(session, job.id)
@@ -99,7 +100,9 @@ def check_room(deps: Deps, viewer: Viewer, request: TakeRequest, *, takes: int, 
     checked, rules = check_request(deps, viewer, request), limits.all_rules(deps)
     job = _row(deps, viewer, checked, form_key=None, form_hash=None, replaces=None)
     with deps.store.read() as session:
-        budgets.check_budget(deps, session, job, rules, owners=viewer.owner_names, takes=takes)
+        budgets.check_budget(
+            deps, session, job, rules, owners=viewer.owner_names, collections=request.collections, takes=takes
+        )
 
 
 def _row(
@@ -148,15 +151,19 @@ def _insert(
     viewer: Viewer,
     job: Job,
     rules: Sequence[limits.LimitRule],
-    *,
-    made_from: list[Origin],
+    request: TakeRequest,
+    replaces: ReplacedJob | None,
 ) -> None:
     """Its rows, if there is room for it in every limit."""
-    reserved = budgets.check_budget(deps, session, job, rules, owners=viewer.owner_names)
+    owners, collections = viewer.owner_names, request.collections
+    reserved = budgets.check_budget(deps, session, job, rules, owners=owners, collections=collections)
     deed = entry_values(
         deps, viewer, Action.TAKE_STARTED, object_type="take", object_id=job.id, micros=reserved.micros
     )
+    made_from = _made_from(request, replaces)
     insert_take(session, job, by=viewer.name, reserved=reserved, deed=deed, made_from=made_from)
+    if collections:  # few starts name any
+        groups.put_new_take(session, collections, job.id, by=viewer.name, at=job.created_at)
 
 
 def _made_from(request: TakeRequest, replaces: ReplacedJob | None) -> list[Origin]:

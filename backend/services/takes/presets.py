@@ -21,7 +21,7 @@ NAME_MAX_CHARS = 60
 #: A form with the longest prompt fits; whatever is larger is none.
 FORM_MAX_BYTES = 128 * 1024
 #: What belongs to one take, and to no form that is used again.
-OF_ONE_TAKE = ("project", "made_from")
+OF_ONE_TAKE = ("project", "collections", "made_from")
 #: More than anybody finds again.
 PRESETS_MAX = 200
 #: Models used lately are looked for among this many of somebody's newest takes.

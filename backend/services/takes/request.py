@@ -28,6 +28,7 @@ REQUEST_FIELDS = frozenset(
         "images",
         "provider",
         "project",
+        "collections",
         "made_from",
         "template",
         "variables",
@@ -35,6 +36,8 @@ REQUEST_FIELDS = frozenset(
 )
 #: A take is made from a few others.
 MADE_FROM_MAX = 50
+#: And put into a few collections.
+COLLECTIONS_MAX = 50
 
 #: field -> an upload's id or a link; for a field that takes several, a list of them
 Images = dict[str, str | list[str]]
@@ -55,6 +58,7 @@ class TakeRequest:
     provider: str | None
     faults: Mapping[str, str]  #: field -> what is wrong with it by itself, whatever the model
     project: str | None = None  #: the id of the project that it is for
+    collections: tuple[str, ...] = ()  #: ids of the collections that it is put into
     made_from: tuple[Origin, ...] = ()  #: the takes that it is made from
     template: int | None = None  #: the version of the prompt's template; None: the one in production
     variables: dict[str, Any] = field(default_factory=dict)  #: values for the variables of that version
@@ -72,6 +76,7 @@ class TakeRequest:
 def parse_request(given: Mapping[str, Any]) -> TakeRequest:
     """Read what is asked for: {model, prompt, params?, style?: {movement, fabric, camera, aesthetic}, image?,
     images?: {field: an upload's id or a link, or a list of them}, provider?, project?: its id,
+    collections?: [ids],
     made_from?: [{take: its id, how}], template?: its version, variables?: {name: value}}. Nothing is raised.
 
     Every text in it is cleaned first: nothing of a take holds what nobody sees.
@@ -106,6 +111,7 @@ def parse_request(given: Mapping[str, Any]) -> TakeRequest:
         provider=None if provider is None else str(provider),
         faults=faults,
         project=project,
+        collections=_read_collections(body, faults),
         made_from=made_from,
         template=_read_version(body, faults),
         variables=_read_object(body, "variables", faults),
@@ -153,6 +159,19 @@ def _read_project(body: Mapping[str, Any], faults: dict[str, str]) -> str | None
     kind = "empty" if value == "" else f"not {describe_kind(value)}"
     faults["project"] = f"must be a project's id; it is {kind}"
     return None
+
+
+def _read_collections(body: Mapping[str, Any], faults: dict[str, str]) -> tuple[str, ...]:
+    value = body.get("collections")
+    listed = [] if value is None else value
+    if not isinstance(listed, list) or len(listed) > COLLECTIONS_MAX:
+        faults["collections"] = f"must be a list of at most {COLLECTIONS_MAX} collections' ids"
+        return ()
+    for number, one in enumerate(listed, 1):
+        if not isinstance(one, str) or not one or fault_in(one):
+            faults["collections"] = f"item {number} must be a collection's id"
+            return ()
+    return tuple(dict.fromkeys(listed))
 
 
 def _read_version(body: Mapping[str, Any], faults: dict[str, str]) -> int | None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Collection as AnyOf
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, update
+from sqlalchemy import delete, func, insert, update
 from sqlmodel import Session, col, select
 
 from backend.domain.errors import NotFound
@@ -41,6 +42,11 @@ def get_group(session: Session, kind: type[Group], group_id: str, *, alone: bool
     return found
 
 
+def find_known(session: Session, kind: type[Group], ids: AnyOf[str]) -> set[str]:
+    """Those of these ids that a group of this kind has; nothing keeps them from being deleted next."""
+    return set(session.exec(select(kind.id).where(col(kind.id).in_(ids))))
+
+
 def find_unknown(session: Session, kind: type[Group], ids: AnyOf[str]) -> list[str]:
     """Those of these ids that no group of this kind has; the others stay until the transaction ends."""
     query = select(kind.id).where(col(kind.id).in_(ids)).order_by(col(kind.id))
@@ -54,6 +60,15 @@ def is_named(session: Session, kind: type[Group], folded: str) -> bool:
     """Has one of this kind that name? Nobody else gives a name until the transaction ends."""
     acquire_advisory_lock(session, f"names:{kind.__tablename__}")
     return session.exec(select(kind.id).where(kind.folded == folded)).first() is not None
+
+
+def put_new_take(session: Session, ids: Sequence[str], job_id: str, *, by: str, at: datetime) -> None:
+    """Put a take that this transaction makes into these collections, as far as they are still there."""
+    gone = find_unknown(session, Collection, ids)
+    its = {"job_id": job_id, "added_by": by, "added_at": at}
+    rows = [{"collection_id": one, **its} for one in dict.fromkeys(ids) if one not in gone]
+    if rows:
+        session.connection().execute(insert(CollectionTake), rows)
 
 
 def add_group(session: Session, row: Group) -> None:

@@ -8,7 +8,7 @@ from sqlmodel import Session, col
 
 from backend.domain.library.origin import Origin
 from backend.domain.library.review import OriginHow
-from backend.models import Job, Project, TakeOrigin
+from backend.models import Job, TakeOrigin
 from backend.store.database.rows import one_of
 
 #: How a take is made that was asked for again on purpose, though its inputs are those of another one.
@@ -48,14 +48,6 @@ def _others(
     for of_id, other_id, how in session.connection().execute(query.order_by(col(other), TakeOrigin.how)):
         found[of_id].append(Origin(other_id, OriginHow(how)))
     return dict(found)
-
-
-def has_project(session: Session, project_id: str) -> bool:
-    """Is there a project with this id?"""
-    return (
-        session.connection().execute(columns(col(Project.id)).where(col(Project.id) == project_id)).first()
-        is not None
-    )
 
 
 def seen_takes(session: Session, ids: Collection[str], owners: Sequence[str] | None) -> set[str]:

@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select, SelectOfScalar
 
 from backend.domain.kinds import EntryKind
-from backend.models import HELD, Job, JobHead, LedgerEntry
+from backend.models import HELD, CollectionTake, Job, JobHead, LedgerEntry
 from backend.store.database.rows import one_of
 
 MICROS_PER_USD = 1_000_000
@@ -97,12 +97,16 @@ def count_unreserved(
     owners: Sequence[str] | None = None,
     model: str | None = None,
     project: str | None = None,
+    collection: str | None = None,
 ) -> int:
     """How many takes of these days go on, have no price, and reserved nothing: no limit concerned them."""
     whose = None if owners is None else tuple(owners)
     query = _unpriced(first_day, last_day, whose).join(Job, col(Job.id) == col(LedgerEntry.job_id))
     query = query.where(LedgerEntry.micros == 0, col(Job.ended_at).is_(None))
     query = query if project is None else query.where(Job.project_id == project)
+    if collection is not None:
+        its = select(CollectionTake.job_id).where(CollectionTake.collection_id == collection)
+        query = query.where(col(Job.id).in_(its))
     return session.exec(query if model is None else query.where(Job.model == model)).one()
 
 

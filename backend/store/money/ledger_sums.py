@@ -26,7 +26,7 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col
 
 from backend.domain.clock import id_lower_bound
-from backend.models import DaySum, Job, LedgerEntry
+from backend.models import CollectionTake, DaySum, Job, LedgerEntry
 from backend.store.database.locks import acquire_advisory_lock, needs_locks
 from backend.store.database.rows import one_of
 from backend.store.records import key_values
@@ -72,15 +72,16 @@ def spent_micros(
     owners: Sequence[str] | None = None,
     model: str | None = None,
     project: str | None = None,
+    collection: str | None = None,
 ) -> int:
     """What the takes of these days (the team's, "2026-11-21") count for: of these people, a model, or all.
 
-    project: of those that are in this one now; then people and models are not told apart.
+    project, collection: of those that are in this one now; then people and models are not told apart.
 
     Who decides by it in a transaction that writes must hold `BUDGET_LOCK` before.
     """
-    if project is not None:
-        return _of_project(session, project, first_day, last_day)
+    if project is not None or collection is not None:
+        return _of_group(session, project, collection, first_day, last_day)
     amounts = _amounts(summed_line(session), first_day, last_day, owners, models=model is not None)
     query = columns(_total(amounts.c.micros))
     if model is not None:
@@ -104,12 +105,18 @@ def _day_and_since(first_day: str, day: str, owners: tuple[str, ...] | None, sum
     return columns(_total(of_day), _total(amounts.c.micros))
 
 
-def _of_project(session: Session, project: str, first_day: str, last_day: str) -> int:
-    """Take by take, since each may change its project. Ids sort by age, and no zone is days from UTC."""
+def _of_group(
+    session: Session, project: str | None, collection: str | None, first_day: str, last_day: str
+) -> int:
+    """Take by take, since each may be moved at any time. Ids sort by age, and no zone is days from UTC."""
     since = datetime.fromisoformat(first_day).replace(tzinfo=UTC) - timedelta(days=2)
     total = cast(func.coalesce(func.sum(col(LedgerEntry.micros)), 0), BigInteger)
     query = columns(total).join(Job, col(Job.id) == col(LedgerEntry.job_id))
-    query = query.where(col(Job.project_id) == project, col(Job.id) >= id_lower_bound(since))
+    query = query.where(col(Job.id) >= id_lower_bound(since))
+    query = query if project is None else query.where(col(Job.project_id) == project)
+    if collection is not None:
+        query = query.join(CollectionTake, col(CollectionTake.job_id) == col(Job.id))
+        query = query.where(col(CollectionTake.collection_id) == collection)
     query = query.where(col(LedgerEntry.day) >= first_day, col(LedgerEntry.day) <= last_day)
     return int(session.connection().execute(query).scalar_one())
 

@@ -26,11 +26,11 @@ from pages.ui import context, prices, text
 from pages.ui.form import (
     clicks,
     draft,
+    group_picker,
     model_picker,
     photo_list,
     photo_picker,
     prefill,
-    project_picker,
     style_picker,
     widgets,
 )
@@ -53,9 +53,12 @@ class Form:
         self.prompts = Prompts(("",))
         self.top = st.container(key="above-the-form", horizontal=True, horizontal_alignment="distribute")
         with self.top:
-            project = project_picker.pick_project(deps, context.viewer())
+            project = group_picker.pick_project(deps, context.viewer())
+            collections = group_picker.pick_collections(deps, context.viewer())
         if project is not None:
             self._body["project"] = project
+        if collections:
+            self._body["collections"] = collections
         self.model = model_picker.pick_model(deps, context.viewer(), filters=self.top)
         self._keep_fault_place("model")
         self._body["model"] = self.model.id

@@ -19,7 +19,7 @@ from pages.ui import text
 from pages.ui.form import photo_list, photo_picker
 
 MODEL, PROMPT, PROJECT, TEMPLATE = "form:model", "form:prompt", "form:project", "form:template"
-MADE_FROM = "form:made-from"
+MADE_FROM, COLLECTIONS = "form:made-from", "form:collections"
 _LAST, _SWITCHED = "form:last", "form:switched"
 
 
@@ -66,6 +66,8 @@ def fill_form(deps: Deps, request: TakeRequest) -> list[str]:
     _fill_variables(deps, request)
     if request.project is not None:  # else the last one stays
         state[PROJECT] = request.project
+    if request.collections:
+        state[COLLECTIONS] = list(request.collections)
     for axis in AXES:
         state[f"form:style:{axis}"] = request.style.get(axis)
     photo_picker.set_photo(request.image)

@@ -15,14 +15,16 @@ from backend.services.money.limits import LimitRule
 from backend.services.money.limits_admin import LimitStatus
 from pages.ui import context, text
 
-_SCOPE, _NAME, _MODEL, _PROJECT, _PERIOD, _HARD, _USD, _OPEN = (
-    f"limit:{name}" for name in ("scope", "name", "model", "project", "period", "hard", "usd", "open")
+_SCOPE, _NAME, _MODEL, _PROJECT, _COLLECTION, _PERIOD, _HARD, _USD, _OPEN = (
+    f"limit:{name}"
+    for name in ("scope", "name", "model", "project", "collection", "period", "hard", "usd", "open")
 )
 _SCOPES: dict[BudgetScope, str] = {
     BudgetScope.ALL: "Everybody",
     BudgetScope.PERSON: "A person",
     BudgetScope.MODEL: "A model",
     BudgetScope.PROJECT: "A project",
+    BudgetScope.COLLECTION: "A collection",
 }
 #: scope -> the field that asks for its name; one for everybody has none
 _ASKED_BY: dict[BudgetScope, str | None] = {
@@ -30,6 +32,7 @@ _ASKED_BY: dict[BudgetScope, str | None] = {
     BudgetScope.PERSON: _NAME,
     BudgetScope.MODEL: _MODEL,
     BudgetScope.PROJECT: _PROJECT,
+    BudgetScope.COLLECTION: _COLLECTION,
 }
 _PERIODS: dict[BudgetPeriod, str] = {BudgetPeriod.DAY: "A day", BudgetPeriod.MONTH: "A month"}
 
@@ -39,14 +42,15 @@ def draw_limits(deps: Deps, viewer: Viewer) -> None:
     with st.container(border=True, key="limits"):
         st.markdown("##### Limits")
         found, may = limits_admin.list_limits(deps, viewer), viewer.may(Do.EDIT_BUDGETS)
-        projects = groups.name_groups(deps, viewer, GroupKind.PROJECT)
+        named = {kind: groups.list_names(deps, viewer, kind) for kind in GroupKind}
+        names = {**named[GroupKind.PROJECT], **named[GroupKind.COLLECTION]}
         if not found:
             st.caption("None is set: nothing is refused, whatever it costs.")
         for status in found:
-            _row(deps, status, projects, may=may)
+            _row(deps, status, names, may=may)
         if may:
-            _editor(deps, projects)
-        _ended(deps, viewer, projects)
+            _editor(deps, named)
+        _ended(deps, viewer, names)
         st.caption(
             f"Days and months are those of {text.plain(deps.settings.time_zone)}. A take counts for the most "
             "that it can cost until its bill comes; one without a price counts for "
@@ -54,11 +58,11 @@ def draw_limits(deps: Deps, viewer: Viewer) -> None:
         )
 
 
-def _row(deps: Deps, status: LimitStatus, projects: Mapping[str, str], *, may: bool) -> None:
+def _row(deps: Deps, status: LimitStatus, names: Mapping[str, str], *, may: bool) -> None:
     rule, measured = status.rule, status.measured
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"limit-{rule.source}"):
         with st.container(gap=None):
-            st.markdown(f"**{text.plain(limit_words(rule, projects))}**")
+            st.markdown(f"**{text.plain(limit_words(rule, names))}**")
             if measured is None:
                 left = "each has its own"
             else:
@@ -78,24 +82,24 @@ def _row(deps: Deps, status: LimitStatus, projects: Mapping[str, str], *, may: b
             )  # fmt: skip
 
 
-def limit_words(rule: LimitRule, projects: Mapping[str, str]) -> str:
+def limit_words(rule: LimitRule, names: Mapping[str, str]) -> str:
     """What a limit says: "$20.00 a day for each person", "warns at $5.00 a month for fal-ai/veo3.1".
 
-    projects: id -> name.
+    names: id -> name, of projects and collections.
     """
     match rule.scope:
         case BudgetScope.ALL:
             whose = "for everybody together"
         case BudgetScope.PERSON | BudgetScope.MODEL:
             whose = f"for {rule.name or f'each {rule.scope}'}"
-        case BudgetScope.PROJECT:
-            one = f"the project {projects.get(rule.name, '(deleted)')}"
-            whose = f"for {one if rule.name else 'each project'}"
+        case BudgetScope.PROJECT | BudgetScope.COLLECTION:
+            one = f"the {rule.scope} {names.get(rule.name, '(deleted)')}"
+            whose = f"for {one if rule.name else f'each {rule.scope}'}"
     amount = f"{text.dollars(rule.limit_usd)} a {rule.period} {whose}"
     return amount if rule.hard else f"Warns at {amount}"
 
 
-def _editor(deps: Deps, projects: Mapping[str, str]) -> None:
+def _editor(deps: Deps, named: Mapping[GroupKind, Mapping[str, str]]) -> None:
     with st.popover("Set a limit", icon=":material/add:", key=_OPEN, on_change="rerun"):
         scope = BudgetScope(
             st.selectbox("Whose takes", list(_SCOPES), key=_SCOPE, format_func=_SCOPES.__getitem__)
@@ -106,10 +110,11 @@ def _editor(deps: Deps, projects: Mapping[str, str]) -> None:
                 "Which model", ids, key=_MODEL, index=None, placeholder="Each model alone",
                 format_func=lambda model_id: f"{context.model_title(model_id)} · {model_id}",
             )  # fmt: skip
-        elif scope is BudgetScope.PROJECT:
+        elif scope in (BudgetScope.PROJECT, BudgetScope.COLLECTION):
+            names = named[GroupKind(scope)]
             st.selectbox(
-                "Which project", list(projects), key=_PROJECT, index=None, format_func=projects.__getitem__,
-                placeholder="Each project alone",
+                f"Which {scope}", list(names), key=_ASKED_BY[scope], index=None,
+                format_func=names.__getitem__, placeholder=f"Each {scope} alone",
             )  # fmt: skip
         elif scope is BudgetScope.PERSON:
             st.text_input("Who", key=_NAME, placeholder="Each person alone")
@@ -121,7 +126,7 @@ def _editor(deps: Deps, projects: Mapping[str, str]) -> None:
         st.button("Set", key="limit-set", type="primary", icon=":material/save:", on_click=_set)
 
 
-def _ended(deps: Deps, viewer: Viewer, projects: Mapping[str, str]) -> None:
+def _ended(deps: Deps, viewer: Viewer, names: Mapping[str, str]) -> None:
     ended = limits_admin.list_ended(deps, viewer)
     if not ended:
         return
@@ -130,7 +135,7 @@ def _ended(deps: Deps, viewer: Viewer, projects: Mapping[str, str]) -> None:
             was = limits.rule_of(row)
             st.caption(
                 text.plain(
-                    f"{limit_words(was, projects)} · set by {row.set_by} on {row.set_at:%Y-%m-%d}, "
+                    f"{limit_words(was, names)} · set by {row.set_by} on {row.set_at:%Y-%m-%d}, "
                     f"ended by {row.ended_by} on {row.ended_at:%Y-%m-%d}"
                 )
             )

@@ -32,7 +32,7 @@ pytestmark = databases.BOTH
 #: Models of which nobody wrote a rule; what a unit of the second costs is known from the list.
 UNPRICED, LEARNT = "new/unpriced", "new/learnt"
 DAY, MONTH = BudgetPeriod.DAY, BudgetPeriod.MONTH
-ALL, PERSON, OF_MODEL, _ = BudgetScope
+ALL, PERSON, OF_MODEL, *_ = BudgetScope
 
 
 @pytest.fixture

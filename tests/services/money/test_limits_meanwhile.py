@@ -14,7 +14,7 @@ from tests.world import ADMIN, ANA, MODEL, World, make_unpriced, run_sql
 pytestmark = databases.BOTH
 
 DAY, MONTH = BudgetPeriod.DAY, BudgetPeriod.MONTH
-ALL, PERSON, OF_MODEL, _ = BudgetScope
+ALL, PERSON, OF_MODEL, *_ = BudgetScope
 
 
 @pytest.fixture

@@ -231,7 +231,6 @@ TABLE: Mapping[str, Asks] = {
     "library.groups.get_group": needs(SEE)(PROJECT, "none"),
     "library.groups.list_groups": needs(SEE)(PROJECT),
     "library.groups.list_names": needs(SEE)(PROJECT),
-    "library.groups.name_groups": needs(SEE)(PROJECT),
     "library.groups.rename_group": needs(Do.ORGANISE)(PROJECT, "none", "x"),
     "library.which.parse_which": told(
         "reads which takes are meant; whoever changes them asks",

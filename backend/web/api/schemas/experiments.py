@@ -44,6 +44,7 @@ class PlanBase(Asked):
     images: dict[str, str | list[str] | None] | None = None
     provider: str | None = None
     project: str | None = None
+    collections: list[str] | None = None
     template: int | None = None
     variables: dict[str, Any] | None = Field(default=None, description="Of that version of the template.")
     made_from: list[MadeFrom] | None = None

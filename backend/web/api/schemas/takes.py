@@ -10,7 +10,7 @@ from backend.domain.output_files import FileKind
 from backend.domain.states import JobState
 from backend.domain.trouble import Charged
 from backend.services.money.charges import ChargeState
-from backend.services.takes.request import MADE_FROM_MAX, TEXT_MAX_CHARS
+from backend.services.takes.request import COLLECTIONS_MAX, MADE_FROM_MAX, TEXT_MAX_CHARS
 from backend.web.api.schemas.base import Asked, Moment, Told
 from backend.web.api.schemas.library import AboutTakeAnswer
 
@@ -61,6 +61,9 @@ class TakeRequest(Asked):
     )
     provider: str | None = Field(default=None, description="Who makes it; unless given, the model's own.")
     project: str | None = Field(default=None, description="The id of the project that it is for.")
+    collections: list[str] | None = Field(
+        default=None, max_length=COLLECTIONS_MAX, description="Ids of the collections that it is put into."
+    )
     template: int | None = Field(
         default=None, description="A version of the team's template; unless given, the one in production."
     )

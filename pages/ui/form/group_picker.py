@@ -1,4 +1,4 @@
-"""The project that a take is for: one that is there, or a new one by its name."""
+"""What a take is put into: its project, one that is there or a new one by its name, and collections."""
 
 import streamlit as st
 
@@ -7,8 +7,9 @@ from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.library import groups
 from backend.services.library.groups import GroupKind
+from backend.services.takes.request import COLLECTIONS_MAX
 from pages.ui import context, text
-from pages.ui.form.prefill import PROJECT
+from pages.ui.form.prefill import COLLECTIONS, PROJECT
 
 
 def pick_project(deps: Deps, viewer: Viewer) -> str | None:
@@ -23,6 +24,19 @@ def pick_project(deps: Deps, viewer: Viewer) -> str | None:
         label_visibility="collapsed", icon=":material/folder:", width=220,
     )  # fmt: skip
     return chosen if chosen in names else None
+
+
+def pick_collections(deps: Deps, viewer: Viewer) -> list[str]:
+    """Draw the choice of collections, where there are any; returns their ids."""
+    names = groups.list_names(deps, viewer, GroupKind.COLLECTION)
+    st.session_state[COLLECTIONS] = [one for one in st.session_state.get(COLLECTIONS) or [] if one in names]
+    if not names:
+        return []
+    return st.multiselect(
+        "Collections", list(names), key=COLLECTIONS, persist_state="session",
+        format_func=lambda its: text.plain(names.get(its, its)), placeholder="No collection",
+        label_visibility="collapsed", max_selections=COLLECTIONS_MAX, width=220,
+    )  # fmt: skip
 
 
 def _make_new() -> None:
