@@ -86,33 +86,48 @@ def record_edit(session: Session, deps: Deps, viewer: Viewer, job_id: str, diffe
 def record_bulk(
     session: Session, deps: Deps, viewer: Viewer, changed: Mapping[str, Difference], *, how: str
 ) -> None:
-    """Write down what was changed of many takes: their number, and what. how: "changed" or "undone"."""
+    """Write down what was changed of many takes: their number, and what. how: "changed" or "undone".
+
+    Of what all have at once, a review, a project and the trash, also what they had and have: one value, or
+    several.
+    """
     keys = {_kind(key) for one in changed.values() for key in one} - OPINIONS
     number = sum(1 for one in changed.values() if one.keys() - OPINIONS)
     if keys:
-        said = {"takes": (None, number), how: (None, sorted(keys))}
+        said: dict[str, tuple[Any, Any]] = {"takes": (None, number), how: (None, sorted(keys))}
+        for key in (REVIEW, PROJECT, TRASHED):
+            if pairs := [_told(key, *one[key]) for one in changed.values() if key in one]:
+                befores, afters = (list(dict.fromkeys(side)) for side in zip(*pairs, strict=True))
+                said[key] = _one_or_all(befores), _one_or_all(afters)
         record(session, deps, viewer, Action.TAKES_EDITED, object_type="take", changed=said)
 
 
+def _one_or_all(values: list[Any]) -> Any:
+    return values[0] if len(values) == 1 else values
+
+
 def _deeds(difference: Difference) -> dict[Action, dict[str, tuple[Any, Any]]]:
-    """Action -> what it changed. Of a note only whether there is one."""
+    """Action -> what it changed."""
     deeds: dict[Action, dict[str, tuple[Any, Any]]] = {}
     for key, (before, after) in difference.items():
         if key in OPINIONS:
             continue
-        told: tuple[Any, Any]
+        action = Action.TAKE_EDITED
         if key == TRASHED:
-            action, told = Action.TAKE_TRASHED if after else Action.TAKE_RESTORED, (bool(before), bool(after))
+            action = Action.TAKE_TRASHED if after else Action.TAKE_RESTORED
         elif key == REVIEW:
-            action, told = Action.TAKE_REVIEWED, (_state(before), _state(after))
-        elif key == NOTE:
-            action, told = Action.TAKE_EDITED, (bool(before), bool(after))
-        elif key.startswith(TAG):
-            action, told = Action.TAKE_EDITED, (before and before[0], after and after[0])
-        else:
-            action, told = Action.TAKE_EDITED, (before, after)
-        deeds.setdefault(action, {})[key] = told
+            action = Action.TAKE_REVIEWED
+        deeds.setdefault(action, {})[key] = _told(key, before, after)
     return deeds
+
+
+def _told(key: str, before: Any, after: Any) -> tuple[Any, Any]:
+    """A change as the audit tells it. Of a note only whether there is one."""
+    if key in (TRASHED, NOTE):
+        return bool(before), bool(after)
+    if key == REVIEW:
+        return _state(before), _state(after)
+    return (before and before[0], after and after[0]) if key.startswith(TAG) else (before, after)
 
 
 def _history(take: MarkedTake, difference: Difference, by: str) -> list[HistoryLine]:

@@ -189,6 +189,12 @@ def test_a_bulk_is_one_row_of_the_audit_with_its_number_and_opinions_are_none(si
     change(sidecar, ids, add_tags=["a"], set={"note": "secret", "favourite": True})
     rows = entries.list_entries(sidecar.deps, ADMIN, AuditFilter(action="takes.edited")).items
     assert [row.changed for row in rows] == [{"takes": [None, 3], "changed": [None, ["note", "tags"]]}]
+    change(sidecar, ids[:1], set={"review": "selected"})
+    change(sidecar, ids, set={"review": "rejected"})
+    row, *_ = entries.list_entries(sidecar.deps, ADMIN, AuditFilter(action="takes.edited")).items
+    assert row.changed["review"] == [["selected", "none"], "rejected"], (
+        "what was decided, not only that it was"
+    )
 
 
 @ONE
