@@ -271,7 +271,7 @@ class _Picker:
         return int(self._random.choice(least))
 
     def _partner(self, take: int, among: Ints) -> int:
-        """Whom to show it against: an equal seed first, then whom it met least, then who was shown least."""
+        """Whom to show it against: whom it met least, of these an equal seed, else who was shown least."""
         met = np.array([self._paired.get((min(take, one), max(take, one)), 0) for one in among.tolist()])
         same = np.array(
             [self._seeds[one] is not None and self._seeds[one] == self._seeds[take] for one in among.tolist()]

@@ -143,7 +143,7 @@ class _Chooser:
         return found and self._sided(*found, RANDOM)
 
     def _between(self, one: Chosen) -> tuple[str, str] | None:
-        """Two other takes of the same two cells: equal seeds first, then those that met least."""
+        """Two other takes of the same two cells: those that met least, of these such with equal seeds."""
         sides = [[job for job, cell in self.cell.items() if cell == self.cell[take]] for take in one[:2]]
         pairs = [(a, b) for a in sides[0] for b in sides[1] if frozenset((a, b)) not in self.seen]
         return min(pairs, key=lambda pair: self._rank(*pair), default=None)
