@@ -11,7 +11,7 @@ from backend.services.operations.older_takes import complete_take
 from backend.services.takes.ways_out import WayOut, ways_out
 from pages.ui import components, context, live, money, rights, text
 from pages.ui.library import marks, wall
-from pages.ui.takes import actions, cards, detail, files, lineage, more, waiting
+from pages.ui.takes import actions, cards, detail, files, lineage, more, trash, waiting
 
 deps, viewer = context.deps(), context.viewer()
 take_id = st.query_params.get("take") or st.session_state.get("last-take", "")
@@ -47,14 +47,16 @@ def take_state() -> tuple[object, ...]:
     """What the rest of the page depends on."""
     fresh = gallery.get_take(deps, viewer, take_id)
     here = sum(file.here for file in fresh.files)
-    moving = fresh.job.cancel_requested_at, here, files.awaits_copy(fresh)
+    moving = fresh.job.cancel_requested_at, fresh.job.trashed_at, here, files.awaits_copy(fresh)
     return fresh.job.state, *moving, *ways_out(fresh, deps.clock.now())
 
 
 # Beside a tall clip there is room for what can be done with it; below a wide one it is nearer.
 is_tall = take.video is not None and (take.video.height or 0) > (take.video.width or 0)
 left, right = st.columns([2, 3] if is_tall else [3, 2], gap="large")
+card = cards.cards_of([take])[take_id]
 with left:
+    trash.draw_in_trash(take.job, card)
     live.draw_live(draw_screen, key="live-take", watch=take_state)
 with right if is_tall else left:
     with st.container(horizontal=True, key="take-decisions"):
@@ -73,11 +75,12 @@ with right if is_tall else left:
         if has_frames and viewer.may(Do.UPLOAD):
             actions.draw_picture_menu(take.job)
         more.draw_more(deps, viewer, take, has_frames=has_frames)
+        trash.draw_trash_button(take.job, card)
     lineage.draw_place(deps, viewer, take.job)
     lineage.draw_lineage(deps, viewer, take.job)
 
 with right:
-    marks.draw_marks(take, cards.cards_of([take])[take.job.id])
+    marks.draw_marks(take, card)
     detail.draw_request(deps, viewer, take.job)
     history, deliveries = gallery.get_history(deps, viewer, take_id)
     with st.expander("History", icon=":material/history:", expanded=True, key="history"):

@@ -159,7 +159,7 @@ def draw_status(about: Mapping[str, object], *, key: str) -> None:
 
 
 #: What of a card can only be drawn by the server: buttons, files, what went wrong.
-WATCHED = ("state", "word", "player", "poster", "length", "files_here", "trouble", "may")
+WATCHED = ("state", "word", "player", "poster", "length", "files_here", "trouble", "trashed", "may")
 
 
 def draw_watch(

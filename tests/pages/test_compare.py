@@ -2,6 +2,7 @@
 
 import pytest
 
+from backend.services.library import edit
 from tests.pages.conftest import link, shown, words
 from tests.viewers import LOCAL_VIEWER
 
@@ -44,3 +45,27 @@ def test_review_tags_and_note_of_a_take_are_changed_on_its_page_by_whoever_may(v
     tags.set_value(["hero"]).run()
     judged = shown(app, "player")[0]["judged"]["card"]
     assert (judged["id"], judged["tags"], judged["review"]["state"]) == (job.id, ["hero"], "approved")
+
+
+def test_a_tag_that_somebody_gave_since_the_page_was_drawn_stays_when_another_is_given_or_taken(visit, desk):
+    job = desk.take("stored")
+    edit.tag_take(desk.deps, LOCAL_VIEWER, job.id, add=["old"])
+    app = visit("library/take.py", take=job.id)
+    edit.tag_take(desk.deps, LOCAL_VIEWER, job.id, add=["theirs"])
+    tags = app.multiselect(key=f"tags-{job.id}-1")
+    tags.options.append("mine")
+    tags.set_value(["mine"]).run()
+    assert shown(app, "player")[0]["judged"]["card"]["tags"] == ["mine", "theirs"]
+
+
+def test_a_take_is_trashed_and_restored_on_its_page_which_says_by_whom_and_how_long_it_is_kept(visit, desk):
+    job = desk.take("stored")
+    app = visit("library/take.py", take=job.id)
+    assert "In the trash" not in words(app)
+    app.button(key=f"trash-{job.id}").click().run()
+    assert desk.job(job).trashed_at is not None
+    assert f"In the trash: moved there by {LOCAL_VIEWER.name}" in words(app).replace("\\", "")
+    assert "kept for 30 more days" in words(app)
+    app.button(key=f"restore-{job.id}").click().run()
+    assert (desk.job(job).trashed_at, "In the trash" in words(app)) == (None, False)
+    assert f"trash-{job.id}" in {button.key for button in app.button}

@@ -58,7 +58,7 @@ def test_every_state_has_its_card_and_its_page(visit, desk):
             for button in app.button
             if button.key.endswith(job.id)
             and not button.key.startswith(
-                ("picture", "write-off", "check-now", "continue", "retry", "vary-this")
+                ("picture", "write-off", "check-now", "continue", "retry", "vary-this", "trash")
             )
         }
         waits = state not in ("stored", "failed", "cancelled")

@@ -1,6 +1,6 @@
 """One take is rated, reviewed, tagged, moved to the trash: by a person, on its own."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from backend.domain.errors import InvalidRequest, NotFound
 from backend.services.access import Viewer
@@ -37,6 +37,17 @@ def edit_take(
         InvalidRequest: names every field at fault.
     """
     return _change_one(deps, viewer, job_id, BulkChanges(set=changes), faults)
+
+
+def tag_take(
+    deps: Deps, viewer: Viewer, job_id: str, *, add: Sequence[str] = (), remove: Sequence[str] = ()
+) -> Take:
+    """Give a take these tags and take those away; what others gave or took meanwhile stays so.
+
+    Raises:
+        NotFound, NotAllowed: not this viewer's to change. InvalidRequest: a tag that can't be kept.
+    """
+    return _change_one(deps, viewer, job_id, BulkChanges(add_tags=tuple(add), remove_tags=tuple(remove)))
 
 
 def trash_take(deps: Deps, viewer: Viewer, job_id: str) -> Take:

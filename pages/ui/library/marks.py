@@ -7,7 +7,7 @@ import streamlit as st
 from backend.domain.library.review import ReviewState
 from backend.services.gallery.takes import Take
 from backend.services.library.changes import NOTE_MAX_CHARS, TAG_MAX_CHARS, TAGS_MAX, TakeChanges
-from backend.services.library.edit import edit_take
+from backend.services.library.edit import edit_take, tag_take
 from pages.ui import context, text
 from pages.ui.library import words
 
@@ -33,7 +33,7 @@ def draw_marks(take: Take, card: Mapping[str, object]) -> None:
     )  # fmt: skip
     right.multiselect(
         "Tags", tags, default=tags, key=f"tags-{as_of}", accept_new_options=True, max_selections=TAGS_MAX,
-        on_change=_change, args=(job.id, f"tags-{as_of}", "tags"), placeholder="Add a tag",
+        on_change=_retag, args=(job.id, f"tags-{as_of}", tags), placeholder="Add a tag",
         help=f"A tag has at most {TAG_MAX_CHARS} characters.",
     )  # fmt: skip
     st.text_area(
@@ -58,11 +58,17 @@ def _change(take_id: str, key: str, field: str) -> None:
     value = st.session_state[key]
     changes = {
         "review": lambda: TakeChanges(review=ReviewState(value)),
-        "tags": lambda: TakeChanges(tags=tuple(value)),
         "note": lambda: TakeChanges(note=value.strip() or None),
     }
     with context.errors_as_notices():
         edit_take(context.deps(), context.viewer(), take_id, changes[field]())
+
+
+def _retag(take_id: str, key: str, drawn: list[str]) -> None:
+    now = st.session_state[key]
+    given, taken = [tag for tag in now if tag not in drawn], [tag for tag in drawn if tag not in now]
+    with context.errors_as_notices():
+        tag_take(context.deps(), context.viewer(), take_id, add=given, remove=taken)
 
 
 def _draw_words(now: ReviewState, tags: list[str], note: str | None) -> None:

@@ -159,6 +159,30 @@ def test_back_closes_what_lies_over_the_wall_and_a_shared_address_opens_it_again
     wall.visit.complaints.clear()  # the browser's own line for that 404
 
 
+def test_delete_in_the_lightbox_is_about_the_take_on_screen_whatever_is_selected_on_the_wall(wall):
+    cards = wall.open()
+    selected, shown = (cards.nth(number).get_attribute("data-take") for number in (0, 2))
+    wall.press("ArrowRight", "Space")
+    expect(wall.page.get_by_text("1 selected")).to_be_visible()
+    cards.nth(2).click()
+    expect(wall.light).to_be_visible()
+    trashed = "SELECT id FROM job WHERE trashed_at IS NOT NULL"
+    wall.press("i")
+    wall.light.get_by_role("textbox", name="Add a tag").fill("hero")
+    wall.press("Enter")
+    tagged = "SELECT job_id FROM take_tag"
+    eventually(lambda: [row["job_id"] for row in wall.installation.rows(tagged)] == [shown])
+    wall.light.get_by_role("button", name="Take the tag hero off").click()
+    eventually(lambda: not wall.installation.rows(tagged))
+    wall.light.locator("video").first.evaluate("() => document.activeElement?.blur()")
+    wall.press("Delete")
+    eventually(lambda: [row["id"] for row in wall.installation.rows(trashed)] == [shown])
+    wall.press("z")
+    eventually(lambda: not wall.installation.rows(trashed))
+    assert selected != shown
+    wall.press("i", "Escape", "Escape")
+
+
 def test_c_and_r_are_for_the_lightbox_while_it_is_open_and_for_the_kit_when_it_is_not(wall):
     cards = wall.open()
     cards.nth(0).click()

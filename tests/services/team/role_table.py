@@ -224,6 +224,7 @@ TABLE: Mapping[str, Asks] = {
     "library.edit.edit_take": about("see", Do.RATE)(RATES.set),
     "library.openings.note_opened": needs(SEE)(["none"]),
     "library.edit.restore_take": about("change", CHANGE)(),
+    "library.edit.tag_take": about("change", CHANGE)(add=["hero"]),
     "library.edit.trash_take": about("change", CHANGE)(),
     "library.groups.change_takes": needs(CHANGE)(PROJECT, "none"),
     "library.groups.create_group": needs(Do.ORGANISE)(PROJECT, ""),

@@ -3,10 +3,19 @@ const makeDetails = (wall, told) => {
   const root = el("aside", "details")
   root.setAttribute("aria-label", "Details")
   const page = el("a", "page", "Open its page"), vary = el("a", "page", "Vary this"), prompt = el("p", "asked"), copy = copyKey(() => prompt.textContent)
-  const review = el("select", "review"), note = el("textarea", "note"), tags = makeTags(list => change({ tags: list }))
+  const review = el("select", "review"), note = el("textarea", "note"), tags = makeTags(tag => retag({ add_tags: [tag] }), tag => retag({ remove_tags: [tag] }))
   const facts = el("dl", "facts"), history = el("ol", "past"), trouble = el("p", "trouble")
   let card = null
   const change = async set => { if (await wall.change([card.id], set)) told("Kept") }
+  // One tag at a time, so that those which others give meanwhile stay.
+  const retag = async body => {
+    try {
+      const done = await wall.act(body, { ids: [card.id], all: null })
+      told(done.skipped.length ? done.skipped[0].why : "Kept")
+    } catch (problem) {
+      told(problem.message)
+    }
+  }
   note.rows = 2
   note.placeholder = "A note, for everybody"
   note.setAttribute("aria-label", "Note")
@@ -68,7 +77,7 @@ const drawReviews = (field, card) => {
   field.value = now
 }
 
-const makeTags = change => {
+const makeTags = (add, remove) => {
   const root = el("div", "tags"), form = el("form"), field = el("input"), list = el("div", "chips")
   let tags = []
   field.placeholder = "Add a tag"
@@ -79,7 +88,7 @@ const makeTags = change => {
     event.preventDefault()
     const tag = field.value.trim()
     field.value = ""
-    if (tag && !tags.includes(tag)) change([...tags, tag])
+    if (tag && !tags.includes(tag)) add(tag)
   }
   return {
     root,
@@ -88,7 +97,7 @@ const makeTags = change => {
       form.hidden = !may
       list.replaceChildren(...now.map(tag => {
         const chip = el("span", "tag", tag)
-        if (may) chip.append(lightKey("close", `Take the tag ${tag} off`, () => change(tags.filter(one => one !== tag))))
+        if (may) chip.append(lightKey("close", `Take the tag ${tag} off`, () => remove(tag)))
         return chip
       }))
     },

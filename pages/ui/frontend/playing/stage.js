@@ -112,7 +112,7 @@ const sayBroken = stage => {
   stage.poster.hidden = !stage.card.poster || stage.poster.complete && !stage.poster.naturalWidth
   say(stage, reached ? "movie_off" : "cloud_off", "orange",
     reached ? "This browser can't play it" : "It doesn't load at the moment",
-    reached ? "The file is whole and ours. Download it, or look at it in another browser."
+    reached ? "It is saved and verified. Download it, or look at it in another browser."
       : "The file is saved. Go on to another and come back, or download it.")
   stage.changed()
 }
@@ -121,7 +121,8 @@ const sayState = (stage, what) => {
   const { card } = stage
   if (what.kind === "audio") return say(stage, "graphic_eq", "blue", card.word === "Ready" ? "Sound" : card.word)
   if (what.kind !== "none" && !card.trashed) return say(stage)
-  if (card.trashed) return say(stage, "delete", "gray", "In the trash", "It can be restored from here.")
+  if (card.trashed) return say(stage, "delete", "gray", "In the trash",
+    card.may?.restore ? "It can be restored from here." : card.why || "Whoever made it, or a reviewer, can restore it.")
   if (card.moving || card.status !== "completed") {
     return say(stage, card.icon, card.tone, card.word, [...new Set([card.why, card.queue, card.slow])].filter(Boolean).join(" · "))
   }

@@ -251,7 +251,7 @@ const doWith = async (place, body, words) => {
   place.busy.hidden = false
   place.busy.removeAttribute("value")
   try {
-    const done = await wall.act(body, share => { place.busy.value = share })
+    const done = await wall.act(body, { progress: share => { place.busy.value = share } })
     wall.toast(doneWords(words, done), { undo: Boolean(done.undo) })
   } catch (error) {
     wall.toast(error.message, { tone: "red" })

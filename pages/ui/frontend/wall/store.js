@@ -178,8 +178,8 @@ const makeWall = () => {
         return true
       })
     },
-    // Do something with all that are chosen: body as of the API's bulk, without saying with which.
-    async act(body, progress = () => {}, { ids = wall.chosen(), all = wall.everything } = {}) {
+    // Do something with these, or with all that are chosen: body as of the API's bulk, without saying with which.
+    async act(body, { ids = wall.chosen(), all = wall.everything, progress = () => {} } = {}) {
       const done = { matched: 0, changed: 0, skipped: [], undo: [] }
       const parts = all ? [{ filter: wall.filter() }] : inParts(ids)
       const shown = all ? wall.items.map(card => card.id) : ids
