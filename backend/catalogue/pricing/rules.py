@@ -46,8 +46,11 @@ def _not_dear(usd: float, info: ValidationInfo) -> float:
 
 
 def _iso_date(text: str) -> str:
-    date.fromisoformat(text)
-    return text
+    """As days are compared: "20261231" and "2026-W53-4" name days, too, and sort behind every other."""
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise ValueError("must be a day such as 2026-12-31") from error
 
 
 Usd = Annotated[float, Field(ge=0, le=MAX_USD), AfterValidator(_not_dear)]

@@ -177,6 +177,9 @@ def test_a_discount_ends_with_its_day_and_a_rule_with_its_own():
     assert paid == [pytest.approx(0.08), pytest.approx(0.4)]
     late = quote_by_rule(rule, {}, {}, today=date(2027, 1, 1))
     assert (late.usd, late.basis) == (None, "its price held until 2026-12-31")
+    for written in ("20260930", "2026-W40-3"):
+        same = parse_rule({**entry, "rules": [{**low, "until": written}, {"unit_usd": 0.05}]})
+        assert [case.until for case in same.rules] == ["2026-09-30", None], "another way to write that day"
 
 
 ODD = (

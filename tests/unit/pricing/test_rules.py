@@ -50,7 +50,7 @@ def faults(entry, **options):
             "greater than or equal to 0.001",
         ),
         ({"source": []}, "source", "at least 1"),
-        ({"until": "soon"}, "until", "isoformat"),
+        ({"until": "soon"}, "until", "must be a day such as"),
         ({"confidence": "sure"}, "confidence", "must be 'high'"),
     ],
 )  # fmt: skip
