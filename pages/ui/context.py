@@ -118,7 +118,12 @@ def file_for_asker(make: Callable[[Viewer], bytes]) -> Callable[[], bytes]:
     def content() -> bytes:
         if not opened.settings.has_logins:
             return make(access.local_viewer(opened))
-        return make(visitors.viewer_of(opened, visit, acted=True))
+        asker = visitors.viewer_of(opened, visit, acted=True)
+        try:
+            return make(asker)
+        except NotAllowed as refused:
+            record_refusal(opened, asker, refused)
+            raise
 
     return content
 

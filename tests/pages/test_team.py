@@ -9,13 +9,15 @@ from backend.domain.access.origin import Origin
 from backend.domain.errors import NotAllowed
 from backend.services import access
 from backend.services.access import Role
+from backend.services.audit import entries
+from backend.services.audit.query import AuditFilter
 from backend.services.team import people_admin, sessions, tokens, visitors
 from backend.services.team.visitors import Visit
 from pages.ui import context
 from tests.pages.conftest import ROOT, link, shown, words
 from tests.services.experiments.judged import make_judged
 from tests.services.team.people import OAK
-from tests.viewers import make_token
+from tests.viewers import LOCAL_VIEWER, make_token
 from tests.world import run_sql
 
 ACCOUNT, AUDIT, PEOPLE = "team/account.py", "team/audit.py", "team/people.py"
@@ -155,6 +157,8 @@ def test_a_file_is_made_for_whoever_asks_for_it_as_they_are_then(sign_in, visit,
     people_admin.set_role(desk.deps, access.cli_viewer(desk.deps), rosa, Role.CREATOR)
     with pytest.raises(NotAllowed, match="the role admin is needed"):
         files["audit-csv"]()
+    refused, *_ = entries.list_entries(desk.deps, LOCAL_VIEWER, AuditFilter(actor="Rosa")).items
+    assert (refused.action, refused.object_id) == ("access.refused", "read the audit")
     people_admin.disable_person(desk.deps, access.cli_viewer(desk.deps), rosa)
     with pytest.raises(NotAllowed, match="Your session has ended"):
         files["experiment-report"]()

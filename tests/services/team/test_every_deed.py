@@ -44,7 +44,6 @@ NO_DEEDS = {
     "experiments.reuse.list_generated": "a new installation gets its first words",
     "experiments.findings.current_finding": "what votes say is kept for whoever looks next",
     "experiments.findings.with_verdict": "what votes say is kept for whoever looks next",
-    "experiments.reports.report.write_report": "what votes say is kept for whoever looks next",
     "experiments.plan_drafts.save_plan_draft": "what one has not kept yet is nobody else's affair",
     "experiments.plan_drafts.clear_plan_draft": "what one has not kept yet is nobody else's affair",
     "takes.form.drafts.save_draft": "what one has not sent yet is nobody else's affair",

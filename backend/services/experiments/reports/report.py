@@ -13,6 +13,7 @@ from backend.domain.errors import MediaError
 from backend.domain.experiments.words import LeftOut
 from backend.media.contact_sheet import shrink_picture
 from backend.services.access import Viewer
+from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.experiments import findings, view
 from backend.services.experiments.judging import criteria, raters
@@ -49,12 +50,17 @@ class LeftOutVotes:
 def write_report(deps: Deps, viewer: Viewer, experiment_id: str, *, criterion: str | None = None) -> bytes:
     """The report as it is now, in UTF-8. criterion: of which question; None: the first.
 
-    It shows which take is of which cell: whoever has it no longer judges blind.
+    It shows which take is of which cell: whoever has it no longer judges blind. That they took it is written
+    down, as of a table.
 
     Raises:
         NotAllowed, NotFound: the viewer may not see it. InvalidRequest: there is no such criterion.
     """
     seen = view.get_experiment(deps, viewer, experiment_id)
+    with deps.store.begin() as session:
+        what = {"table": (None, "report"), "format": (None, "html")}
+        record(session, deps, viewer, Action.EXPERIMENT_EXPORTED, object_type="experiment",
+               object_id=experiment_id, changed=what)  # fmt: skip
     raters.note_sighted(deps, viewer, experiment_id)
     asked = criteria.list_criteria(deps, viewer, experiment_id)
     question = next((one for one in asked if one.id == criterion), asked[0])
