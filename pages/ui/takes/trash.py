@@ -28,13 +28,14 @@ def restore(job_id: str) -> None:
 
 def draw_in_trash(job: Job, card: Mapping[str, object]) -> None:
     """That a take is in the trash, since when and for how long, and the way out; nothing for any other."""
+    place = st.empty()  # always there, so that nothing below changes its place when this comes or goes
     if job.trashed_at is None or job.emptied_at is not None:
         return
     now, days = context.deps().clock.now(), context.deps().settings.trash_days
     by = f" by {job.trashed_by}" if job.trashed_by else ""
     left = math.ceil((job.trashed_at + timedelta(days=days) - now) / timedelta(days=1))
     kept = f"Its files are kept for {left} more day{'s' * (left != 1)}." if left > 0 else "Its files go next."
-    with st.container(horizontal=True, vertical_alignment="center", key="in-trash"):
+    with place.container(horizontal=True, vertical_alignment="center", key="in-trash"):
         says = f"In the trash: moved there{by}, {text.since(now, job.trashed_at)}. {kept}"
         st.info(text.plain(says), icon=":material/delete:")
         if _may(card, "restore"):
