@@ -68,8 +68,9 @@ def _read(deps: Deps, model: VideoModel) -> Mapping[str, Sequence[LearntBill]]:
 
 
 def _usd_today(take: BilledTake, model: VideoModel) -> float:
-    """What the same would be billed today: its units, where they are told, at what a unit costs now."""
+    """What the same would be billed today: as much more or less as a unit costs now. Discounts stay."""
     then, now = take.price or {}, model.price
-    if now is None or not take.billed_units or then.get("unit") != now.unit:
+    unit_usd: float | None = then.get("unit_usd")
+    if now is None or not take.billed_units or not unit_usd or then.get("unit") != now.unit:
         return take.billed_usd
-    return round(take.billed_units * now.unit_usd, 6)
+    return round(take.billed_usd * now.unit_usd / unit_usd, 6)

@@ -38,7 +38,10 @@ _NEWEST = (
 )
 _IS_BILLED = (_NEWEST.c.billed_usd > 0, _NEWEST.c.state == JobState.STORED)
 _BILLED = columns(*(_NEWEST.c[name] for name in BilledTake._fields)).where(*_IS_BILLED)
-_REVISION = columns(func.count(), func.sum(_NEWEST.c.version), func.max(_NEWEST.c.id)).where(*_IS_BILLED)
+#: A bill that is corrected raises no version: it moves no take.
+_REVISION = columns(
+    func.count(), func.sum(_NEWEST.c.version), func.max(_NEWEST.c.id), func.sum(_NEWEST.c.billed_usd)
+).where(*_IS_BILLED)
 
 
 def query_billed(store: Store, model: str) -> Sequence[BilledTake]:

@@ -60,13 +60,15 @@ def offer(deps: Deps, *, unit_usd: float) -> None:
         live_catalogue.NEWEST.put(session, newest)
 
 
-def billed(world: World, *units: float, seconds: int = 5, **asked: Any) -> None:
+def billed(world: World, *units: float, seconds: int = 5, **asked: Any) -> list[Job]:
     """Takes of the model that is learnt, finished, each billed for so many units."""
+    made = []
     for number in units:
         job = world.ask(model=LEARNT, params={"duration": str(seconds), **asked})
         world.advance(job, E.SUBMIT_BEGUN, E.ACCEPTED, E.FINISHED, request_id=job.id)
         settle(world, job, number)
-        world.advance(job, E.SAVED)
+        made.append(world.advance(job, E.SAVED))
+    return made
 
 
 def today(world: World) -> float:
@@ -309,6 +311,23 @@ def test_what_is_learnt_follows_the_price_of_a_unit_after_a_refresh_at_once(worl
     assert quoted(process).usd == 0.80
     offer(world.deps, unit_usd=0.03)
     assert quoted(process).usd == 2.40
+
+
+def test_what_billing_events_corrected_is_learnt_as_it_was_paid_discounts_included(world, clock, monkeypatch):
+    at_s = [5.0]
+    monkeypatch.setattr(clock, "monotonic", lambda: at_s[0])
+    found = billed(world, 80, 80, 80)
+    at_s[0] += 1.0
+    assert quoted(world).usd == 0.80
+    for job in found:
+        with world.deps.store.begin() as session:
+            row = jobs.get(session, job.id)
+            news = settling.settle_by_events(session, row, units=80, usd=0.72, at=clock.now())
+            jobs.update_if_unchanged(session, row, **news)
+    at_s[0] += 1.0
+    assert quoted(world).usd == 0.72
+    offer(world.deps, unit_usd=0.02)
+    assert quoted(world).usd == 1.44
 
 
 def test_a_bill_of_another_process_is_learnt_from_within_a_second_and_asked_for_no_more_often(
