@@ -78,6 +78,7 @@ class Settings(TeamSettings):
     dashboard_port: int = Field(8501, ge=1, le=65535)
     simulator_port: int = Field(8788, ge=1, le=65535)
     open_dashboard: bool = False
+    forwarded_allow_ips: str = "127.0.0.1"  #: proxies that are believed from where somebody comes; "*": any
     #: the path that the dashboard's pages lie below
     streamlit_server_base_url_path: Annotated[str, AfterValidator(base_path)] = Field(
         "", validate_default=True

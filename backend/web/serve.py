@@ -68,6 +68,9 @@ def create_server(deps: Deps) -> Any:
             ident=None,
             outbuf_high_watermark=UNSENT_MAX_BYTES,
             outbuf_overflow=16 * UNSENT_MAX_BYTES,  # never on the disk
+            # From where somebody comes stands in the audit, and decides nothing.
+            trusted_proxy="*" if settings.forwarded_allow_ips.strip() == "*" else "127.0.0.1",
+            trusted_proxy_headers={"x-forwarded-for"},
             clear_untrusted_proxy_headers=True,
             # The path of PUBLIC_URL, as WSGI spells it: a proxy may send it along or take it off.
             url_prefix=unquote_to_bytes(urlsplit(settings.public_url).path).decode("latin-1"),

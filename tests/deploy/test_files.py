@@ -105,7 +105,7 @@ def secrets_as_files(environment: dict[str, str]) -> set[str]:
 def assert_read_by_the_program(names: Iterable[str]) -> None:
     known = {name.upper() for name in Settings.model_fields}
     known |= {f"LOGIN_COMPANY_{name.upper()}" for name in FIELDS}
-    known |= {"STREAMLIT_SERVER_ADDRESS", "FORWARDED_ALLOW_IPS"}  # read by what the dashboard is served with
+    known |= {"STREAMLIT_SERVER_ADDRESS"}  # read by what the dashboard is served with
     assert {name.removesuffix("_FILE") for name in names} <= known
 
 

@@ -56,6 +56,10 @@ def test_a_new_token_stands_on_the_last_line_and_is_good_until_it_is_revoked(ins
     assert re.fullmatch(r"dailies_\w+_[\w-]{40,}", token)
     auth = {"Authorization": f"Bearer {token}"}
     assert installation.call("GET", "/api/video/history", headers=auth).status_code == 200
+    behind_proxies = {**auth, "X-Forwarded-For": "203.0.113.9, 2001:db8::7"}
+    assert installation.call("POST", "/api/video/start", headers=behind_proxies).status_code == 403
+    came_from = installation.rows("SELECT address FROM audit WHERE action = 'access.refused'")
+    assert came_from == [{"address": "2001:db8::7"}], "as the nearest proxy says"
     line = f"{token.split('_')[1]}  ana  viewer; expires "
     assert [one for one in installation.cli("token", "list").stdout.splitlines() if one.startswith(line)]
     twice = installation.cli("token", "create", "ana")
