@@ -230,8 +230,9 @@ def draw_matrix(
 
     about: `id` of the experiment; `columns` (labels; none: the cells flow), `rows` of {label, cells}, each
     None or {id, at, dropped, takes: [{id, state, why}]}, where `at` has the place of its label among the
-    `levels` of each axis (or `label` and `note` are words of their own); which cell is `chosen`; `me`; does
-    anything move (`moves`); the `newest_move` when that was read.
+    `levels` of each axis (or `label` and `note` are words of their own); what levels, columns and rows are
+    `called` where there is little room; which cell is `chosen`; `me`; does anything move (`moves`); the
+    `newest_move` when that was read.
     on_cell: called with `args` once a cell is pressed; `st.session_state[key]["cell"]` is its id.
     """
     _MATRIX(data=dict(about), key=key, on_cell_change=lambda: on_cell(*args), on_changed_change=lambda: None)

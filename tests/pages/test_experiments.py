@@ -21,6 +21,7 @@ from backend.store.jobs import jobs as job_rows
 from backend.store.money import ledger
 from pages.ui import context
 from pages.ui.experiments import listing
+from pages.ui.experiments.words import tell_apart
 from tests.pages.conftest import Desk, link, shown, words
 from tests.services.experiments.building import PROMPTS, make_experiment, ticks
 from tests.services.receiving import WAY
@@ -181,6 +182,24 @@ def test_the_first_takes_are_shown_without_names_and_the_rest_waits_for_go_on(
     assert of(deps, one).experiment.state == ExperimentState.RUNNING
 
 
+@pytest.mark.parametrize(
+    ("labels", "called"),
+    [
+        (["A red dress, by the sea at dusk.", "A dress by the sea at night"], ["red dusk.", "night"]),
+        (["The sea at dawn in a storm", "The sea at dawn"], ["in a storm", "The sea at dawn"]),
+        (["a b c d e f g h i j k l x", "a b c d e f g h i j k l y"], ["x", "y"]),
+        (["z z z a b c d e f g h i x", "z z z j k l m n o p q r y"], None),
+        (["q w e r a b c d e f g h x", "q w e r i a b c d e f j y"], ["g h x", "i j y"]),
+        (["q w e one two three four five six", "q w e one two three four five seven", "q w e 1 a b"],
+         ["one two three four five six", "one two three four five seven", "1 a b"]),
+        (["A cat asleep in the warm sun", "Waves"], None),
+        (["Pan", "Dolly"], None),
+    ],
+)  # fmt: skip
+def test_long_labels_are_told_apart_by_their_own_words_and_others_stay_as_they_are(labels, called):
+    assert tell_apart(labels) == (called or labels)
+
+
 def test_the_matrix_warns_whoever_may_judge_before_it_names_cells(
     visit: Visit, desk: Desk, deps: Deps
 ) -> None:
@@ -199,7 +218,7 @@ def test_the_matrix_warns_whoever_may_judge_before_it_names_cells(
 
     assert matrix["columns"] == PROMPTS
     assert [row["label"] for row in matrix["rows"]] == ["5", "10"]
-    assert json.dumps(matrix).count(PROMPTS[0]) == 2, "not with each of its cells: there may be thousands"
+    assert json.dumps(matrix).count(PROMPTS[0]) == 4, "not with each of its cells: there may be thousands"
     assert [cell["at"] for row in matrix["rows"] for cell in row["cells"]] == [[0, 0], [1, 0], [0, 1], [1, 1]]
     assert raters.is_sighted(deps, LOCAL_VIEWER, one)
     assert "3 of 4 takes, 1 failed" in words(app)

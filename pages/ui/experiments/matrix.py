@@ -23,17 +23,20 @@ _STATUS: Mapping[str, str] = {str(state): str(word) for state, word in API_STATU
 def matrix_data(view: ExperimentView, *, across: str | None) -> dict[str, Any]:
     """Rows and columns. across: the axis of the columns; None: the cells flow in their order.
 
-    Each label of an axis is told once, however many cells have it: these name it by its place.
+    Each label of an axis is told once, however many cells have it: these name it by its place. What stands
+    on the screen is what it is `called`, which tells long ones apart.
     """
     every = axes_of(view)
     levels: list[dict[str | None, int]] = [
         {label: place for place, label in enumerate(_levels(view.cells, axis))} for axis in every
     ]
     told = list(zip(every, levels, strict=True))
-    data = {"levels": [list(labels) for labels in levels]}
+    data: dict[str, Any] = {"levels": [list(labels) for labels in levels]}
+    called: dict[str, Any] = {"levels": [words.tell_apart(labels) for labels in data["levels"]]}
     shown = {cell.id: _cell(cell, told, view.trials.get(cell.id, ())) for cell in view.cells}
     if across is None:
-        return {**data, "columns": [], "rows": [{"label": "", "cells": list(shown.values())}]}
+        flowing = [{"label": "", "cells": list(shown.values())}]
+        return {**data, "called": called, "columns": [], "rows": flowing}
     columns = dict(told)[across]
     axes = [axis for axis in every if axis != across]
     rows: dict[str, list[dict[str, Any] | None]] = {}
@@ -41,7 +44,8 @@ def matrix_data(view: ExperimentView, *, across: str | None) -> dict[str, Any]:
         row = rows.setdefault(words.cell_label(cell.levels, axes), [None] * len(columns))
         row[columns[cell.levels[across]]] = shown[cell.id]
     crossed = [{"label": label, "cells": cells} for label, cells in rows.items()]
-    return {**data, "columns": list(columns), "rows": crossed}
+    called |= {"columns": words.tell_apart(list(columns)), "rows": words.tell_apart(list(rows))}
+    return {**data, "called": called, "columns": list(columns), "rows": crossed}
 
 
 def columns_on_offer(view: ExperimentView) -> list[str]:

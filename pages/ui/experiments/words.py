@@ -7,6 +7,13 @@ from backend.services.experiments.quote import PlanFigures
 from backend.services.experiments.view import ExperimentView
 from pages.ui import text
 
+#: A label with more characters is cut where there is little room.
+LABEL_FITS = 24
+#: Labels that share fewer words have next to nothing in common.
+SHARED_LEAST = 3
+#: So many of a label's own words tell it apart, unless another one begins with the same.
+WORDS_OWN = 5
+
 
 def amount(found: PlanFigures) -> str:
     """What is still to be paid, in short: "$9.60", "up to $9.60", "$2.00 + 4 without a price"."""
@@ -66,6 +73,31 @@ def takes(number: int) -> str:
 def cell_label(levels: Mapping[str, str], axes: Sequence[str]) -> str:
     """What a cell is called: its levels, in the order of the axes."""
     return " · ".join(str(levels[axis]) for axis in axes if axis in levels) or "the only one"
+
+
+def tell_apart(labels: Sequence[str]) -> list[str]:
+    """What each of these labels is called beside the others where there is little room.
+
+    Long ones by the words that not all of them have, as cards of like takes are; as they are where they share
+    next to nothing.
+
+    >>> tell_apart(["A red dress by the sea at dusk", "A blue dress by the sea at night"])
+    ['red dusk', 'blue night']
+    """
+    if len(labels) < 2 or all(len(label) <= LABEL_FITS for label in labels):
+        return list(labels)
+    split = [label.split() for label in labels]
+    shared = set.intersection(*({_bare(word) for word in every} for every in split))
+    if len(shared) < SHARED_LEAST:
+        return list(labels)
+    own = [[word for word in every if _bare(word) not in shared] for every in split]
+    short = [" ".join(every[:WORDS_OWN]) + (" …" if len(every) > WORDS_OWN else "") for every in own]
+    told = short if len(set(short)) == len(short) else [" ".join(every) for every in own]
+    return [called or label for called, label in zip(told, labels, strict=True)]
+
+
+def _bare(word: str) -> str:
+    return word.lower().strip(".,;:!?\"'()")
 
 
 def price_micros(cells: Sequence[Cell], takes: Mapping[str, int]) -> int:

@@ -18,10 +18,10 @@ def draw_standing(found: Sequence[StandingExperiment], now: datetime) -> None:
     for number, each in enumerate(found):
         key = f"standing-{number}"
         with st.container(key=key, border=True, horizontal=True, vertical_alignment="center"):
-            since = f"no take was made since {text.since(now, each.since)}."
+            since = f"it last moved {text.since(now, each.since)}."
             says = join_sentences(since, each.why, f"{each.owner}, a reviewer or an admin can do that.")
             name = text.plain(each.name)
-            st.markdown(f":material/science: **The experiment {name} stands still:** {text.plain(says)}")
+            st.markdown(f":material/science: **The experiment “{name}” stands still:** {text.plain(says)}")
             st.page_link(
                 EXPERIMENT, label="Open it", icon=":material/open_in_full:",
                 query_params={"id": each.id, "step": "run"},

@@ -24,15 +24,16 @@ def draw_win_rates(cells: Sequence[Mapping[str, Any]], *, key: str, on_pick: Cal
     on_pick: called with the id of the cell that is pressed.
     """
     best = sorted(cells, key=lambda cell: -cell["win_rate"]["vs_average"])[:CELLS_MAX]
+    called = words.tell_apart([cell["label"] for cell in best])
     rows = [
         {
-            "id": cell["id"], "label": _short(cell["label"]), "whole": cell["label"],
+            "id": cell["id"], "label": _short(label), "whole": cell["label"],
             "rate": cell["win_rate"]["vs_average"], "low": cell["win_rate"]["low"],
             "high": cell["win_rate"]["high"], "good": cell["as_good_as_any"],
             "says": f"{words.percent(cell['win_rate']['low'])} to {words.percent(cell['win_rate']['high'])}",
             "of": f"{cell['takes']} takes, {cell['votes']} votes",
         }
-        for cell in best
+        for cell, label in zip(best, called, strict=True)
     ]  # fmt: skip
     _draw(rows, key=key, on_pick=on_pick, at=0.5, axis=alt.Axis(format=".0%", title=None, tickCount=6),
           tooltip=[alt.Tooltip("whole:N", title="Cell"), alt.Tooltip("rate:Q", title="Wins", format=".0%"),
@@ -42,13 +43,15 @@ def draw_win_rates(cells: Sequence[Mapping[str, Any]], *, key: str, on_pick: Cal
 
 def draw_effects(effects: Sequence[Mapping[str, Any]], *, key: str, on_pick: Callable[[str], None]) -> None:
     """What each level adds, in points of win rate, with its interval. effects: of one axis of a finding."""
+    best = sorted(effects, key=lambda one: -one["points"])
+    called = words.tell_apart([one["level"] for one in best])
     rows = [
         {
-            "id": one["level"], "label": _short(one["level"]), "whole": one["level"], "rate": one["points"],
+            "id": one["level"], "label": _short(label), "whole": one["level"], "rate": one["points"],
             "low": one["low"], "high": one["high"], "good": one["low"] > 0 or one["high"] < 0,
             "says": f"{one['low']:+.0f} to {one['high']:+.0f} points", "of": f"{one['takes']} takes",
         }
-        for one in sorted(effects, key=lambda one: -one["points"])
+        for one, label in zip(best, called, strict=True)
     ]  # fmt: skip
     points = alt.Tooltip("rate:Q", title="Points", format="+.0f")
     _draw(rows, key=key, on_pick=on_pick, at=0, axis=alt.Axis(labelExpr=_SIGNED, title=None, tickCount=6),

@@ -22,8 +22,8 @@ def draw_next(
         return
     coming = found.counts["processing"] + found.counts["planned"]
     if wanted["what"] == "takes" and row.state == "running" and coming >= sum(_takes(wanted).values()):
-        verb = "is" if coming == 1 else "are"
-        wanted = {"what": "votes", "why": f"{words.takes(coming)} {verb} on the way: judge these, too."}
+        on_way = "is on the way: judge it" if coming == 1 else "are on the way: judge these"
+        wanted = {"what": "votes", "why": f"{words.takes(coming)} {on_way}, too."}
     if row.state == "closed":  # nothing more is made or judged here: what would help is another one
         st.markdown("**Next:** another experiment; this one is closed, and begins it.")
         st.button("Plan another one like it", key="plan-another", icon=":material/content_copy:",
@@ -52,9 +52,10 @@ def _takes(wanted: Mapping[str, Any]) -> dict[str, int]:
 
 
 def price_words(found: ExperimentView, takes: Mapping[str, int]) -> str:
-    """What so many more takes of these cells cost: " for $2.10"; of unknown ones, how many these are."""
+    """What so many more takes of these cells cost: " for $2.10"; how many of them have no known price."""
     known = {cell.id: cell.estimate_micros for cell in found.cells}
     unknown = sum(number for cell, number in takes.items() if known.get(cell) is None)
-    micros = words.price_micros(found.cells, takes)
-    said = f" for {text.dollars(micros / 1e6)}" if unknown < sum(takes.values()) else ""
-    return said + (f" + {unknown:,} without a price" if unknown else "")
+    if unknown == sum(takes.values()):
+        return " without a known price"
+    said = f" for {text.dollars(words.price_micros(found.cells, takes) / 1e6)}"
+    return said + (f", {unknown:,} of them without a known price" if unknown else "")

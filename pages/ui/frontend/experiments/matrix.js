@@ -64,7 +64,7 @@ const relayMatrix = place => {
   place.box.style.maxHeight = laid.height > 900 ? "78vh" : "none"
   place.head.hidden = laid.flows
   place.head.replaceChildren(...(laid.flows ? [] : place.data.columns.map((words, at) => {
-    const node = el("div", "column", words)
+    const node = el("div", "column", place.data.called.columns[at])
     node.title = words
     node.style.cssText = `left:${laid.label + at * (laid.w + MATRIX_GAP)}px;width:${laid.w}px`
     return node
@@ -92,7 +92,7 @@ const renewMatrix = place => {
   }
   drawMatrix(place)
 }
-const headsOf = ({ data }) => JSON.stringify([data.id, data.columns, data.columns.length ? data.rows.map(row => row.label) : []])
+const headsOf = ({ data }) => JSON.stringify([data.id, data.called])
 const markOf = ({ data }, cell) => JSON.stringify([cell, cell?.id === data.chosen, data.blind])
 
 const drawMatrix = place => {
@@ -128,7 +128,7 @@ const drawRow = (place, at, left, right) => {
     node.style.cssText = `transform:translateY(${laid.top + at * laid.row}px);height:${laid.row}px`
     row = { node, cells: new Map() }
     if (!laid.flows) {
-      const name = el("div", "name", laid.rows[at].label)
+      const name = el("div", "name", place.data.called.rows[at])
       name.title = laid.rows[at].label
       name.style.width = `${laid.label - 8}px`
       node.append(name)
@@ -153,7 +153,7 @@ const drawRow = (place, at, left, right) => {
 }
 
 // What a cell is called, and how far its takes have come: told for those that are drawn alone.
-const labelOf = ({ levels }, cell) => cell.label ?? (cell.at.map((at, axis) => levels[axis][at]).filter(Boolean).join(" · ") || "the only one")
+const labelOf = (levels, cell) => cell.label ?? (cell.at.map((at, axis) => levels[axis][at]).filter(Boolean).join(" · ") || "the only one")
 const noteOf = ({ note, dropped, takes }) => {
   if (note !== undefined) return note
   if (dropped) return "dropped"
@@ -164,7 +164,7 @@ const noteOf = ({ note, dropped, takes }) => {
 }
 
 const makeCell = (place, data) => {
-  const node = el("div", "cell"), { laid } = place, label = labelOf(place.data, data)
+  const node = el("div", "cell"), { laid } = place, label = labelOf(place.data.levels, data)
   node.dataset.testid = "cell"
   node.dataset.cell = data.id
   if (data.dropped) node.dataset.dropped = ""
@@ -180,7 +180,7 @@ const makeCell = (place, data) => {
   words.type = "button"
   words.title = label
   words.setAttribute("aria-pressed", data.id === place.data.chosen)
-  if (laid.flows) words.append(el("span", "label", label))
+  if (laid.flows) words.append(el("span", "label", labelOf(place.data.called?.levels, data)))
   words.append(el("span", "note quiet", [noteOf(data), data.takes.length > MATRIX_TAKES ? `+${data.takes.length - MATRIX_TAKES} more` : ""].filter(Boolean).join(" · ")))
   words.onclick = () => place.tell("cell", data.id)
   node.append(frame, words)
@@ -224,6 +224,7 @@ const fillTile = (tile, card) => {
   const poster = el("img", "poster")
   poster.decoding = "async"
   poster.alt = ""
+  poster.onerror = () => { poster.remove(); tile.poster = null }  // asked for again when its card comes again
   poster.src = card.poster
   tile.poster = poster
   tile.open.append(poster)
