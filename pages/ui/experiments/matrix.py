@@ -27,12 +27,13 @@ def matrix_data(view: ExperimentView, *, across: str | None) -> dict[str, Any]:
     on the screen is what it is `called`, which tells long ones apart.
     """
     every = axes_of(view)
-    levels: list[dict[str | None, int]] = [
-        {label: place for place, label in enumerate(_levels(view.cells, axis))} for axis in every
+    labels = [_levels(view.cells, axis) for axis in every]
+    data = {"levels": labels}
+    called: dict[str, Any] = {"levels": [words.tell_apart(of) for of in labels]}
+    told: list[tuple[str, dict[str | None, int]]] = [
+        (axis, {label: place for place, label in enumerate(of)})
+        for axis, of in zip(every, labels, strict=True)
     ]
-    told = list(zip(every, levels, strict=True))
-    data: dict[str, Any] = {"levels": [list(labels) for labels in levels]}
-    called: dict[str, Any] = {"levels": [words.tell_apart(labels) for labels in data["levels"]]}
     shown = {cell.id: _cell(cell, told, view.trials.get(cell.id, ())) for cell in view.cells}
     if across is None:
         flowing = [{"label": "", "cells": list(shown.values())}]
