@@ -38,15 +38,15 @@ def matrix_data(view: ExperimentView, *, across: str | None) -> dict[str, Any]:
     if across is None:
         flowing = [{"label": "", "cells": list(shown.values())}]
         return {**data, "called": called, "columns": [], "rows": flowing}
-    columns = dict(told)[across]
+    columns, heads = dict(told)[across], labels[every.index(across)]
     axes = [axis for axis in every if axis != across]
     rows: dict[str, list[dict[str, Any] | None]] = {}
     for cell in view.cells:
         row = rows.setdefault(words.cell_label(cell.levels, axes), [None] * len(columns))
         row[columns[cell.levels[across]]] = shown[cell.id]
     crossed = [{"label": label, "cells": cells} for label, cells in rows.items()]
-    called |= {"columns": words.tell_apart(list(columns)), "rows": words.tell_apart(list(rows))}
-    return {**data, "called": called, "columns": list(columns), "rows": crossed}
+    called |= {"columns": words.tell_apart(heads), "rows": words.tell_apart(list(rows))}
+    return {**data, "called": called, "columns": heads, "rows": crossed}
 
 
 def columns_on_offer(view: ExperimentView) -> list[str]:
