@@ -121,11 +121,7 @@ def _make_trial(deps: Deps, owner: Viewer, experiment_id: str, waiting: NextTria
     except StaleState as error:  # another worker was first, or a person has paused it
         log.info("a trial waits", extra={"trial": trial.id, "why": str(error)})
         return False
-    except CapReached as error:
-        pause_by_itself(deps, experiment_id, str(error))
-        return False
-    except BudgetExceeded as error:
-        _block(deps, trial.id, str(error))
+    except (CapReached, BudgetExceeded) as error:  # the take stays planned: there may be room tomorrow
         pause_by_itself(deps, experiment_id, str(error))
         return False
     except PriceNotKnown as error:

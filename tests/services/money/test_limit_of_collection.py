@@ -9,7 +9,8 @@ from backend.services.library.groups import GroupKind
 from backend.services.money import budgets, limits_admin
 from tests import databases
 from tests.services.client import BODY, at_fault, said
-from tests.world import ADMIN, ANA, UNPRICED, at_once
+from tests.services.experiments.building import plan_body, ticks
+from tests.world import ADMIN, ANA, MODEL, UNPRICED, at_once
 
 pytestmark = databases.BOTH
 #: Five seconds at $0.14.
@@ -94,3 +95,22 @@ def test_a_limit_is_of_a_collection_that_is_there_and_tells_what_it_has_left(sid
     sidecar.ask(collections=[spring])
     (status,) = limits_admin.list_limits(sidecar.deps, ADMIN)
     assert (status.rule.name, round(status.measured.left_usd, 2)) == (spring, 0.3)
+
+
+@pytest.mark.databases(None)
+def test_takes_of_an_experiment_for_a_collection_are_put_into_it_and_held_to_its_limit(sidecar):
+    spring = collection(sidecar, "Spring")
+    limit(sidecar, spring, 3 * FIVE)
+    base = {"model": MODEL, "params": {"duration": "5"}}
+    body = plan_body(base={**base, "collections": ["none"]})
+    answer = sidecar.call("ana", "POST", "/api/experiments?dry_run=1", json=body)
+    assert "there is no collection 'none'" in answer.get_data(as_text=True)
+    made = sidecar.call(
+        "ana", "POST", "/api/experiments", json=plan_body(base={**base, "collections": [spring]}, canary=0)
+    )
+    experiment = made.get_json()["id"]
+    sidecar.call("ana", "POST", f"/api/experiments/{experiment}/start")
+    ticks(sidecar, 4)
+    assert len(sidecar.page(f"collection={spring}")["items"]) == 3
+    now = sidecar.get(f"/api/experiments/{experiment}").get_json()
+    assert (now["state"], now["takes"]["planned"]) == ("paused", 1)
