@@ -11,6 +11,7 @@ import typer
 from backend.bootstrap import open_deps
 from backend.commands import finding
 from backend.commands.backup import fail_with, say_line
+from backend.commands.finding import count_words
 from backend.domain.errors import InvalidRequest, RequestError
 from backend.services import access
 from backend.services.deps import Deps
@@ -166,7 +167,7 @@ def _print(value: dict[str, Any]) -> None:
 def _plan_lines(name: str, priced: PricedPlan) -> Iterator[str]:
     """What a plan comes to, and its first prompts as they are sent."""
     figures = priced.figures
-    yield f"{name}: {_number(figures.cells, 'cell')}, {_number(figures.takes, 'take')}" + (
+    yield f"{name}: {count_words(figures.cells, 'cell')}, {count_words(figures.takes, 'take')}" + (
         f", {figures.reused:,} of them stored already and free." if figures.reused else "."
     )
     yield _price(figures)
@@ -184,8 +185,8 @@ def _plan_lines(name: str, priced: PricedPlan) -> Iterator[str]:
 
 def _price(figures: PlanFigures) -> str:
     most = f", at most {dollars(figures.at_most_usd)}" if figures.at_most_usd > figures.usd else ""
-    unknown = f", and {_number(figures.unpriced, 'take')} without a price" if figures.unpriced else ""
-    refused = f"; {_number(figures.refused, 'take')} refused, see below" if figures.refused else ""
+    unknown = f", and {count_words(figures.unpriced, 'take')} without a price" if figures.unpriced else ""
+    refused = f"; {count_words(figures.refused, 'take')} refused, see below" if figures.refused else ""
     return f"Price: {dollars(figures.usd)}{most}{unknown}{refused}."
 
 
@@ -201,7 +202,3 @@ def _say_status(deps: Deps, experiment: str, *, as_json: bool) -> None:
     spent = dollars(found.spent_micros / 1_000_000)
     typer.echo(f"Spent: {spent}" + (f" of {dollars(cap / 1_000_000)}." if cap is not None else "; no cap."))
     typer.echo(f"Votes: {found.votes:,}. Verdict: {found.verdict['words']}.")
-
-
-def _number(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -46,14 +46,19 @@ def print_finding(
     if as_json:
         typer.echo(json.dumps(found.as_json(), ensure_ascii=False))
         return
-    typer.echo(f"{found.verdict.words} ({found.votes} votes)")
+    typer.echo(f"{found.verdict.words} ({count_words(found.votes, 'vote')})")
     for cell in sorted(found.cells, key=lambda one: -one.score):
         rate = cell.win_rate
         told = f"{rate.vs_average:.0%}, between {rate.low:.0%} and {rate.high:.0%}"
-        typer.echo(
-            f"  {cell.label}: wins {told}, against the average; {cell.takes} takes, {cell.votes} votes"
-        )
-    typer.echo(f"Next: {found.next.why}")
+        seen = f"{count_words(cell.takes, 'take')}, {count_words(cell.votes, 'vote')}"
+        typer.echo(f"  {cell.label}: wins {told}, against the average; {seen}")
+    wanted = ", ".join(f"{count_words(one.n, 'take')} of {one.cell}" for one in found.next.takes)
+    typer.echo(f"Next: {wanted and f'{wanted}. '}{found.next.why}")
+
+
+def count_words(number: int, what: str) -> str:
+    """A number of these: "1 take", "2,000 takes"."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _found(votes: Path, takes: Path, planned: int | None) -> "Finding":

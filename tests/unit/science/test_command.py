@@ -47,6 +47,11 @@ def test_the_command_prints_what_the_library_finds_without_a_database(tmp_path, 
     told = asked(tmp_path, vote_lines(), take_lines()).stdout
     assert "c0 is better than c1. (40 votes)" in told or "c0 is as good as any" in told or "c0 leads" in told
     assert "4 takes, 40 votes" in told
+    two = lines(VOTE, {**VOTE, "rater": "ben"})
+    told = asked(tmp_path, two, lines({"take": "a", "cell": "A"}, {"take": "b", "cell": "B"})).stdout
+    assert "(2 votes)" in told
+    assert "; 1 take, 2 votes" in told
+    assert "Next: 1 take of A. Most of what is not known" in told
 
 
 def test_levels_may_be_numbers(tmp_path):

@@ -31,7 +31,7 @@ def draw_win_rates(cells: Sequence[Mapping[str, Any]], *, key: str, on_pick: Cal
             "rate": cell["win_rate"]["vs_average"], "low": cell["win_rate"]["low"],
             "high": cell["win_rate"]["high"], "good": cell["as_good_as_any"],
             "says": f"{words.percent(cell['win_rate']['low'])} to {words.percent(cell['win_rate']['high'])}",
-            "of": f"{cell['takes']} takes, {cell['votes']} votes",
+            "of": f"{words.takes(cell['takes'])}, {cell['votes']:,} vote{'s' if cell['votes'] != 1 else ''}",
         }
         for cell, label in zip(best, called, strict=True)
     ]  # fmt: skip
@@ -49,7 +49,7 @@ def draw_effects(effects: Sequence[Mapping[str, Any]], *, key: str, on_pick: Cal
         {
             "id": one["level"], "label": _short(label), "whole": one["level"], "rate": one["points"],
             "low": one["low"], "high": one["high"], "good": one["low"] > 0 or one["high"] < 0,
-            "says": f"{one['low']:+.0f} to {one['high']:+.0f} points", "of": f"{one['takes']} takes",
+            "says": f"{one['low']:+.0f} to {one['high']:+.0f} points", "of": words.takes(one["takes"]),
         }
         for one, label in zip(best, called, strict=True)
     ]  # fmt: skip
