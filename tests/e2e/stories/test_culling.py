@@ -180,7 +180,20 @@ def test_delete_in_the_lightbox_is_about_the_take_on_screen_whatever_is_selected
     wall.press("z")
     eventually(lambda: not wall.installation.rows(trashed))
     assert selected != shown
-    wall.press("i", "Escape", "Escape")
+    wall.press("i", "Escape")
+    expect(wall.light).to_be_hidden()
+
+
+def test_what_is_thought_of_a_take_that_an_address_names_is_kept_though_the_wall_does_not_show_it(wall):
+    (last,) = wall.installation.rows("SELECT id FROM job ORDER BY id LIMIT 1")
+    wall.open(f"/gallery#take={last['id']}")
+    expect(wall.light).to_be_visible()
+    wall.press("2")
+    said = f"SELECT rating FROM take_opinion WHERE job_id = '{last['id']}'"
+    eventually(lambda: [row["rating"] for row in wall.installation.rows(said)] == [2])
+    wall.press("z")
+    eventually(lambda: [row["rating"] for row in wall.installation.rows(said)] in ([], [None]))
+    wall.press("Escape")
 
 
 def test_c_and_r_are_for_the_lightbox_while_it_is_open_and_for_the_kit_when_it_is_not(wall):

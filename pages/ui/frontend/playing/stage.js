@@ -2,7 +2,7 @@
 const lessMotion = matchMedia("(prefers-reduced-motion: reduce)")
 const PLAYS = new Set(["video", "audio"])
 
-const askTake = (wall, id) => askWall(wall.link(`wall/takes/${encodeURIComponent(id)}`))
+const askTake = (wall, id) => askWall(wall.link(`wall/takes/${encodeURIComponent(id)}`)).then(wall.meet)
 
 // fresh: asks for the card anew; changed: other media than before, or none; restore: out of the trash.
 const makeStage = ({ fresh = null, changed = () => {}, restore = null } = {}) => {

@@ -108,7 +108,7 @@ const keyOnWall = (place, event) => {
   if (key === "h" || key === "?") { place.help(); return true }
   if (key === "Escape" && (wall.select.size || wall.everything)) { wall.chooseNone(); return true }
   const id = place.current
-  if (!id || !wall.byId(id)) return false
+  if (!id || !place.index.has(id)) return false
   if (key === "Enter") {
     if (event.composedPath()[0] instanceof HTMLButtonElement) return false
     place.acts.open(id)

@@ -64,6 +64,9 @@ const asItWas = (card, set) => {
 const makeWall = () => {
   const hears = { items: new Set(), changed: new Set(), removed: new Set(), select: new Set() }
   const known = new Map()
+  // Looked at though the list doesn't show them: an address named them, or they have left it since.
+  const guests = new Map()
+  const cardOf = id => known.get(id) ?? guests.get(id)
   const waiting = new Map()
   const steps = []
   let loading = null, sending = Promise.resolve(), era = 0
@@ -78,7 +81,7 @@ const makeWall = () => {
       hears[what].add(hear)
       return () => hears[what].delete(hear)
     },
-    byId: id => known.get(id) ?? null,
+    byId: id => cardOf(id) ?? null,
     link: path => new URL(path, new URL(".", location.href)).href,
     may: what => wall.me.may.includes(what),
 
@@ -92,7 +95,7 @@ const makeWall = () => {
       wall.total = null
       wall.items = kept ? kept.items : data.takes
       wall.cursor = kept ? kept.cursor : data.next_cursor
-      known.clear()
+      for (const all of [known, guests]) all.clear()
       wall.items.forEach(card => known.set(card.id, card.got ? card : arrived(card)))
       wall.chooseNone()
       if (kept) wall.merge(data.takes)
@@ -143,7 +146,7 @@ const makeWall = () => {
     merge(cards) {
       const changed = []
       for (const card of cards) {
-        const here = known.get(card.id)
+        const here = cardOf(card.id)
         if (!here || waiting.get(card.id) || (card.version ?? 0) < (here.version ?? 0)) continue
         renew(here, card)
         changed.push(card.id)
@@ -218,6 +221,11 @@ const makeWall = () => {
         tell("items")
       }
     },
+    // Somebody looks at this take, wherever it is.
+    meet(card) {
+      if (!known.has(card.id)) guests.set(card.id, arrived(card))
+      return card
+    },
     filter() {
       const pairs = new URLSearchParams(wall.query), named = {}
       for (const name of new Set(pairs.keys())) {
@@ -263,14 +271,14 @@ const makeWall = () => {
   }
   const wait = (ids, by) => ids.forEach(id => waiting.set(id, (waiting.get(id) ?? 0) + by))
   const refresh = async ids => {
-    const some = ids.filter(id => known.has(id)).slice(0, 200)
+    const some = ids.filter(cardOf).slice(0, 200)
     if (!some.length) return
     const page = await askWall(wall.link(`wall/takes?${new URLSearchParams({ ids: some.join(","), limit: 200 })}`))
     wall.merge(page.items)
   }
   const put = async (ids, sets, step, back) => {
-    const were = ids.map(id => ({ ...known.get(id) }))
-    ids.forEach((id, at) => known.has(id) && Object.assign(known.get(id), changedCard(known.get(id), sets[at], wall.me)))
+    const were = ids.map(id => ({ ...cardOf(id) }))
+    ids.forEach((id, at) => cardOf(id) && Object.assign(cardOf(id), changedCard(cardOf(id), sets[at], wall.me)))
     tell("changed", ids)
     wait(ids, 1)
     try {
@@ -284,13 +292,13 @@ const makeWall = () => {
         }
         for (const [at, id] of ids.entries()) {
           const card = await askWall(wall.link(`wall/takes/${encodeURIComponent(id)}`), "PATCH", sets[at])
-          if (waiting.get(id) === 1 && known.has(id)) renew(known.get(id), card)
+          if (waiting.get(id) === 1 && cardOf(id)) renew(cardOf(id), card)
         }
       })
       return true
     } catch (error) {
       back()
-      ids.forEach((id, at) => known.has(id) && Object.assign(known.get(id), were[at]))
+      ids.forEach((id, at) => cardOf(id) && Object.assign(cardOf(id), were[at]))
       wall.toast(error.message, { tone: "red" })
       return false
     } finally {
