@@ -5,6 +5,7 @@ import sys
 from functools import cache
 
 import streamlit as st
+from starlette.middleware import Middleware
 from streamlit import config
 
 from backend.bootstrap import make_storage, open_deps
@@ -16,6 +17,7 @@ from backend.web.door.set_up import make_door
 from backend.web.live.routes import Live
 from backend.web.wall.routes import routes as wall_routes
 from pages.ui import unforeseen
+from pages.ui.leaving import LeftPages
 
 
 def _settings() -> Settings:
@@ -77,12 +79,15 @@ app = st.App(
         *dashboard.routes(_deps, base_path=base_path),
         *wall_routes(_deps, base_path=base_path),
     ],
-    middleware=dashboard.middleware(
-        settings.media_url,
-        *_origins(settings),
-        frame_ancestors=settings.frame_ancestors,
-        door=door.middleware,
-    ),
+    middleware=[
+        *dashboard.middleware(
+            settings.media_url,
+            *_origins(settings),
+            frame_ancestors=settings.frame_ancestors,
+            door=door.middleware,
+        ),
+        Middleware(LeftPages),
+    ],
     exception_handlers=dashboard.exception_handlers(),
     on_script_error=unforeseen.show_error,
 )

