@@ -49,7 +49,7 @@ def window_to(
     rules = f"--host-resolver-rules=MAP {name}:443 127.0.0.1:{front.port}"
     expect.set_options(timeout=PATIENCE_S * 1000)
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=programs.path_of("chromium"), args=[*FLAGS, rules])
+        browser = play.chromium.launch(executable_path=programs.browser_path(), args=[*FLAGS, rules])
         window = Visit(browser, installation, f"https://{name}{path}", ignore_https_errors=True, **looks)
         cookie, _, value = KNOWN["Cookie"].partition("=")
         window.context.add_cookies([{"name": cookie, "value": value, "url": window.origin}])

@@ -139,7 +139,7 @@ def test_posters_are_within_3_of_255_of_what_the_player_itself_shows(tmp_path: P
     poster = tmp_path / "poster"
     with sync_playwright() as play:
         flags = ["--no-sandbox", "--disable-gpu"]
-        chromium = play.chromium.launch(executable_path=programs.path_of("chromium"), args=flags)
+        chromium = play.chromium.launch(executable_path=programs.browser_path(), args=flags)
         page = chromium.new_page()
         for name, made in ENCODINGS.items():
             content = bars(**made)

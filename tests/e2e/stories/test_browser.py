@@ -44,7 +44,7 @@ HOSTILE = '<img src=x onerror="document.title=1">**b** $x$ :red[r] [l](http://12
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium, without a window."""
-    path = programs.path_of("chromium")
+    path = programs.browser_path()
     expect.set_options(timeout=PATIENCE_S * 1000)
     with sync_playwright() as play:
         chromium = play.chromium.launch(executable_path=path, args=list(FLAGS))

@@ -7,13 +7,16 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
 
 from backend.domain.states import JobEvent
 from backend.models import Job, TakeEdit
+from tests import programs
 from tests.e2e.installation import Installation
 from tests.e2e.stories import test_browser as stories
-from tests.e2e.stories.test_browser import SHARED, Visit
+from tests.e2e.stories.test_browser import FLAGS, SHARED, Visit
 from tests.services.receiving import ACCEPTED, WAY
 from tests.viewers import LOCAL_VIEWER
 from tests.waiting import eventually, in_time
@@ -166,9 +169,18 @@ def test_what_happened_while_the_dashboard_was_away_or_the_tab_hidden_is_shown_a
 
 @SHARED
 def test_whoever_asks_for_notices_is_told_on_their_desktop_once_the_window_is_not_in_front(
-    window: Window, world: World
+    browser: Browser, installation: Installation, world: World
 ):
-    """Switched on by a press, once the browser allows it; it also tells while the tab is hidden."""
+    """Switched on by a press, once the browser allows it; it also tells while the tab is hidden.
+
+    By the whole Chromium: without what belongs to its window it allows no notices.
+    """
+    path = programs.path_of("chromium")
+    with closing(browser.browser_type.launch(executable_path=path, args=list(FLAGS))) as whole:
+        be_told(Window(whole, installation), world)
+
+
+def be_told(window: Window, world: World) -> None:
     window.context.grant_permissions(["notifications"], origin=window.origin)
     window.page.add_init_script(NOTICES)
     page = window.open("/account")
@@ -217,3 +229,40 @@ def test_where_nothing_can_be_pushed_pages_ask_by_themselves_and_no_longer_than_
     page.wait_for_timeout(2500)  # longer than a tick
     assert window.came[KIT] == quiet
     window.context.close()
+
+
+@SHARED
+def test_a_part_that_asks_while_one_goes_to_another_page_takes_nothing_from_that_page(
+    window: Window, world: World
+):
+    """Its request is on its way when the click comes: the server has it right after the click."""
+    job = ask(world, "It moves while one leaves", *WAY["queued"])
+    asked: list[ClientState] = []
+
+    def between(page: WebSocketRoute) -> None:
+        server = page.connect_to_server()
+
+        def send(message: Any) -> None:
+            server.send(message)
+            state = BackMsg.FromString(message).rerun_script
+            if asked and state.page_script_hash != asked[-1].page_script_hash:
+                server.send(BackMsg(rerun_script=asked.pop()).SerializeToString())
+            elif state.fragment_id:
+                asked.append(state)
+
+        page.on_message(send)
+
+    window.page.route_web_socket(re.compile(KIT), between)
+    page = window.open("/activity")
+    expect(page.get_by_text("It moves while one leaves")).to_be_visible()
+    window.until(lambda: window.came[LIVE] > 0)
+    world.advance(job, JobEvent.FINISHED)
+    window.until(lambda: bool(asked))
+    window.settle()
+
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Gallery").click()
+
+    expect(card(page, "It moves while one leaves")).to_be_visible()
+    window.settle()
+    expect(card(page, "It moves while one leaves")).to_be_visible()
+    assert not asked
