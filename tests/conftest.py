@@ -78,8 +78,11 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests that wait and tests that compute take turns, so that the processors always have enough to do."""
+    if hasattr(config, "workerinput"):
+        lost = [item for item in items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid]
+        assert not lost, f"pytest-xdist doesn't know which of these go together: {lost[:3]}"
     folders = {item: item.path.relative_to(HERE).parts[0] for item in items}
     long = [item for item in items if folders[item] in LONGEST]
     long.sort(key=lambda item: LONGEST.index(folders[item]))
