@@ -166,6 +166,8 @@ const makeWall = () => {
     undo() {
       const step = steps.pop()
       if (!step) return Promise.resolve(false)
+      // It is still being done: what undoes it is known then.
+      if (step.doing) return step.doing.then(() => { if (step.undo.length) steps.push(step); return wall.undo() })
       if (step.undo === undefined && step.before) return put(step.ids, step.before, null, () => steps.push(step)).then(done => done || null)
       return inTurn(async () => {
         const left = [step.undo].flat()
@@ -182,27 +184,16 @@ const makeWall = () => {
       })
     },
     // Do something with these, or with all that are chosen: body as of the API's bulk, without saying with which.
-    async act(body, { ids = wall.chosen(), all = wall.everything, progress = () => {} } = {}) {
+    act(body, { ids = wall.chosen(), all = wall.everything, progress = () => {} } = {}) {
       const done = { matched: 0, changed: 0, skipped: [], undo: [] }
-      const parts = all ? [{ filter: wall.filter() }] : inParts(ids)
-      const shown = all ? wall.items.map(card => card.id) : ids
-      const step = { ids: shown, undo: done.undo }, were = { items: wall.items, era }
-      try {
-        for (const [at, which] of parts.entries()) {
-          if (parts.length > 1) progress(at / parts.length)
-          const told = await inTurn(() => askWall(wall.link("wall/bulk"), "POST", { ...which, ...body }))
-          done.matched += told.matched
-          done.changed += told.changed
-          done.skipped.push(...(told.skipped ?? []))
-          if (told.undo) done.undo.push(told.undo)
-        }
-      } finally {
-        if (done.undo.length) steps.push(step)
-      }
-      const skipped = new Set(done.skipped.map(one => one.id))
-      if (body.trash || body.restore) step.back = wall.remove(shown.filter(id => !skipped.has(id)), were)
-      else await refresh(shown)
-      return { ...done, undo: done.undo.length > 0 }
+      const step = { ids: all ? wall.items.map(card => card.id) : ids, undo: done.undo }
+      steps.push(step)
+      const told = doStep(step, done, body, all ? [{ filter: wall.filter() }] : inParts(ids), progress)
+      step.doing = told.catch(() => {}).then(() => {
+        step.doing = null
+        if (!step.undo.length && steps.includes(step)) steps.splice(steps.indexOf(step), 1)
+      })
+      return told
     },
     // They leave the wall; returns what puts them back where they were. were: the list when this was asked for. The
     // push may have taken some of them away since, which are put back as well; into another list nothing is.
@@ -259,6 +250,21 @@ const makeWall = () => {
     },
   }
 
+  const doStep = async (step, done, body, parts, progress) => {
+    const were = { items: wall.items, era }
+    for (const [at, which] of parts.entries()) {
+      if (parts.length > 1) progress(at / parts.length)
+      const told = await inTurn(() => askWall(wall.link("wall/bulk"), "POST", { ...which, ...body }))
+      done.matched += told.matched
+      done.changed += told.changed
+      done.skipped.push(...(told.skipped ?? []))
+      if (told.undo) done.undo.push(told.undo)
+    }
+    const skipped = new Set(done.skipped.map(one => one.id))
+    if (body.trash || body.restore) step.back = wall.remove(step.ids.filter(id => !skipped.has(id)), were)
+    else await refresh(step.ids)
+    return { ...done, undo: done.undo.length > 0 }
+  }
   const inTurn = work => {
     const turn = sending.then(work)
     sending = turn.catch(() => {})
