@@ -201,7 +201,7 @@ class Transport {
   keep(node, lead) {
     if (node.paused || node.seeking || lead.paused) return
     const ahead = node.currentTime - lead.currentTime
-    if (Math.abs(ahead) > this.farS * Math.max(1, this.rate)) {
+    if (Math.abs(ahead) > this.farS * this.rate) {
       node.currentTime = Math.min(lead.currentTime, node.duration)
       return
     }
