@@ -68,13 +68,12 @@ def pytest_xdist_setupnodes(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """A worker a core, five for two where much of it is waiting; none where their start takes longer."""
+    """One worker a core, two where half of the time is waiting; none where their start would take longer."""
     asked = [Path(argument.partition("::")[0]).resolve() for argument in config.args]
     if all(path.is_file() or path.name == "unit" for path in asked):
         return 0
     waits = any(path == HERE or path.name in LONGEST for path in asked)
-    cores = len(os.sched_getaffinity(0))
-    return cores * 5 // 2 if waits else cores
+    return len(os.sched_getaffinity(0)) * (2 if waits else 1)
 
 
 @pytest.hookimpl(trylast=True)

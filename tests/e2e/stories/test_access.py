@@ -22,7 +22,7 @@ from tests.viewers import LOCAL_VIEWER
 from tests.waiting import eventually
 from tests.world import World, picture
 
-pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("access")]
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
 
 STATES = ("created", "queued", "running", "rendered", "held", "failed", "cancelled")
 PAGES = (

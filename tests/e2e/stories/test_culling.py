@@ -14,7 +14,7 @@ from tests.e2e.stories.test_browser import Visit, new_context
 from tests.e2e.stories.test_browser import browser as browser
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("culling")]
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
 
 #: More than come with the page, so that the rest is asked for.
 TAKES = 52

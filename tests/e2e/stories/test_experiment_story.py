@@ -13,7 +13,7 @@ from tests.e2e.stories.test_browser import Visit
 from tests.e2e.stories.test_browser import browser as browser
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("experiment")]
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 PLAN = b"prompt\nA red dress in the wind\nA blue coat in the rain\n"

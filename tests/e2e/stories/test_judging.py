@@ -17,7 +17,7 @@ from tests.e2e.stories.test_browser import browser as browser
 from tests.services.experiments.judged import Judged, make_judged
 from tests.world import MODEL, World, run_sql
 
-pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("judging")]
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
 
 OLGA = Viewer("olga-the-owner", Role.CREATOR)
 #: All that a page holds, also within components.

@@ -24,7 +24,7 @@ from tests.world import ADMIN, World
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.needs("chromium"),
-    pytest.mark.xdist_group("sign-in"),
+    pytest.mark.xdist_group("browser"),
     MOCK_WARNS,
 ]
 

@@ -20,7 +20,7 @@ from tests.viewers import LOCAL_VIEWER
 from tests.waiting import eventually
 from tests.world import World
 
-pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("wall")]
+pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
 
 #: More than the page brings itself, so that the wall has to ask for more.
 TAKES, WITH_FILES, ENDED = 100, 8, 20
