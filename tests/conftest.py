@@ -32,7 +32,7 @@ HERE = Path(__file__).parent
 #: Folders whose tests take longest, and wait for most of that time; the longest first.
 LONGEST = ("hosts", "deploy", "e2e")
 #: By this part of a run the last of them has begun, so that no worker has one left while the others are done.
-BEGUN_BY = 0.8
+BEGUN_BY = 0.6
 #: So much free memory is enough for the files of all tests.
 SHARED_MEMORY_BYTES = 4 * 1024**3
 
