@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, cast, func, literal, union_all
+from sqlalchemy import BigInteger, ColumnElement, Select, cast, func, literal, union_all
 from sqlalchemy import select as columns
 from sqlmodel import Session, col
 
@@ -39,7 +39,7 @@ def wasted_by(
     every = union_all(
         _between(lost.where(WASTED), col(Job.id), first_id, behind_id),
         _between(same_inputs.where_duplicate(twice), col(TakeInputs.job_id), first_id, behind_id),
-        _between(_where_unopened(session, unopened, at), col(Job.id), first_id, behind_id),
+        _where_unopened(unopened).where(*_of_age(session, at, first_id, behind_id)),
     ).subquery()
     names_of = (*KEYS, *to, WHY, "micros")
     fit = within(_select([every.c[name] for name in names_of]), since, until, fitting).subquery()
@@ -64,16 +64,27 @@ def _said(why: str, to: Sequence[str]) -> Select[Any]:
     ])  # fmt: skip
 
 
-def _where_unopened(session: Session, query: Select[Any], at: datetime) -> Select[Any]:
-    """Old enough, not looked at, not judged by anybody, and not told of as made twice."""
+def _where_unopened(query: Select[Any]) -> Select[Any]:
+    """Not looked at, not judged by anybody, and not told of as made twice."""
     opinions = columns(col(TakeOpinion.job_id)).where(col(TakeOpinion.job_id) == col(Job.id))
     twins = columns(col(TakeInputs.job_id)).where(
         col(TakeInputs.job_id) == col(Job.id),
         col(TakeInputs.twin_id).is_not(None),
         ~same_inputs.made_for_experiment(),
     )
-    of_age = col(Job.id) > openings.first_noted(session), col(Job.id) < id_lower_bound(at - UNOPENED_AFTER)
-    return query.where(UNOPENED, *of_age, ~opinions.exists(), ~twins.exists())
+    return query.where(UNOPENED, ~opinions.exists(), ~twins.exists())
+
+
+def _of_age(
+    session: Session, at: datetime, first: str | None, behind: str | None
+) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Between these two, since openings are noted, and old enough.
+
+    One bound each way: of two, SQLite walks its index by either and looks at every take for the other.
+    """
+    noted, old = openings.first_noted(session), id_lower_bound(at - UNOPENED_AFTER)
+    since = col(Job.id) >= first if first is not None and first > noted else col(Job.id) > noted
+    return since, col(Job.id) < (old if behind is None else min(old, behind))
 
 
 def _between(query: Any, of: Any, first: str | None, behind: str | None) -> Select[Any]:
