@@ -67,7 +67,7 @@ def _parts(folder: str, *names: str) -> tuple[str, ...]:
 
 
 #: What plays, alone or side by side.
-_PLAYING = _parts("playing", "transport", "stage", "controls", "verdicts")
+_PLAYING = _parts("playing", "arriving", "transport", "stage", "controls", "verdicts")
 _COMPARING = _parts("compare", "difference", "parts", "compare")
 _LIGHT = _parts("light", "address", "order", "filmstrip", "details", "parts", "lightbox", "light")
 #: What the wall is made of; of all of these the last one has what the kit calls.
@@ -76,7 +76,7 @@ _WALL = _register("wall", files=("live/hub", *_WALL_PARTS, *_PLAYING, *_COMPARIN
 _COMPARE = _register("compare", files=("live/hub", "wall/store", *_PLAYING, *_COMPARING, "compare/page"))
 _JUDGING = _parts("judge", "outbox", "parts", "judge", "page")
 _JUDGE = _register(
-    "judge", files=("wall/store", *_parts("playing", "transport", "stage", "controls"), *_JUDGING)
+    "judge", files=("wall/store", *_parts("playing", "arriving", "transport", "stage", "controls"), *_JUDGING)
 )
 _PLAYER = _register("player", files=("live/hub", "wall/store", *_PLAYING, "takes/player"))
 _FILES = _register("files", "takes")

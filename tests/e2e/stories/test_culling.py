@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.e2e.filled import fill, make_clips
 from tests.e2e.installation import Installation
@@ -18,6 +18,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xd
 
 #: More than come with the page, so that the rest is asked for.
 TAKES = 52
+#: Where the files of takes are asked for, but for their pictures.
+MEDIA = re.compile(r"/media/\w+\.mp4")
 CULLED = 30
 #: The take that has focus, also within the component's own tree.
 FOCUSED = """() => {
@@ -248,6 +250,55 @@ def test_three_takes_play_on_one_clock_which_one_that_falls_behind_is_brought_ba
     page.get_by_role("slider", name="Where the wipe is").fill("20")
     clipped = panes.first.locator(".look").evaluate("look => getComputedStyle(look).clipPath")
     assert re.fullmatch(r"inset\(0px (80%|calc\(80%\)) 0px 0px\)", clipped)
+
+
+def test_a_step_and_a_jump_before_a_clip_is_there_are_made_once_it_is(wall):
+    held: list[Route] = []
+    take = wall.open().first.get_attribute("data-take")
+    wall.page.route(MEDIA, lambda route: held.append(route), times=1)
+    page = wall.visit.open(f"/take?take={take}")
+    film = page.get_by_test_id("player").locator("video")
+    wall.visit.until(film, "film => film.readyState === 0 && film.hasAttribute('src')")
+    page.get_by_role("slider", name="Place in the clip").fill("500")
+    page.get_by_role("button", name="One frame on (.)").click()
+    page.get_by_role("button", name="One frame on (.)").click()
+    assert film.evaluate("film => film.readyState") == 0
+    eventually(lambda: wall.page.wait_for_timeout(20) or held)
+    held[0].continue_()
+    wall.visit.until(film, "film => film.readyState >= 2 && !film.seeking && film.currentTime > 0")
+    middle, frame = film.evaluate("film => film.duration / 2"), 1 / 24
+    eventually(lambda: middle + frame < film.evaluate("film => film.currentTime") < middle + 3 * frame)
+
+
+def test_a_clip_whose_bytes_do_not_come_says_so_holds_nobody_up_and_joins_once_they_come(browser, wall):
+    cards = wall.open()
+    ids = [cards.nth(number).get_attribute("data-take") for number in range(2)]
+    file_of = "SELECT key FROM video WHERE id = (SELECT video_id FROM job WHERE id = ?)"
+    (second,) = wall.installation.rows(file_of, ids[1])
+    visit = Visit(browser, wall.installation)
+    visit.page.clock.install()
+    deaf = True
+
+    def answer(route: Route) -> None:
+        """What is asked for the second one is never answered while the line is deaf."""
+        if not deaf or second["key"] not in route.request.url:
+            route.continue_()
+
+    visit.context.route(MEDIA, answer)
+    page = visit.open(f"/compare?takes={','.join(ids)}")
+    panes = page.get_by_test_id("compare-pane")
+    first = panes.nth(0).locator("video")
+    visit.until(first, "film => film.readyState === 4")
+    assert first.evaluate("film => film.currentTime") == 0, "it waits for the other one"
+    page.clock.fast_forward(25_000)
+    words = panes.nth(1).get_by_text("It doesn't load at the moment")
+    expect(words).to_be_visible()
+    visit.until(first, "film => film.currentTime > 0")
+    deaf = False
+    page.clock.fast_forward(60_000)
+    expect(words).to_be_hidden()
+    assert panes.evaluate_all(IN_STEP)
+    visit.close()
 
 
 def test_what_keys_do_is_done_by_buttons_too(wall):

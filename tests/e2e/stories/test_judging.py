@@ -1,7 +1,8 @@
 """Takes are judged in a real browser: by keys, by swipes, without a line, blind in all that reaches it."""
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.e2e.installation import Installation
 from tests.e2e.stories.test_browser import Visit
 from tests.e2e.stories.test_browser import browser as browser
 from tests.services.experiments.judged import Judged, make_judged
+from tests.waiting import PATIENCE_S
 from tests.world import MODEL, World, run_sql
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xdist_group("browser")]
@@ -45,6 +47,22 @@ IN_STEP = """judge => new Promise(tell => {
     }
     look()
 })"""
+
+
+#: What the page of judging says of itself, where it does not go on.
+STANDING = """judge => JSON.stringify({
+    ...judge.dataset, said: judge.querySelector(".message").textContent,
+    notice: judge.querySelector(".notice").textContent,
+    films: [...judge.querySelectorAll("video")].map(film => ({
+        src: film.src, ready: film.readyState, network: film.networkState, error: film.error?.message,
+        at: film.currentTime, seeking: film.seeking, paused: film.paused, ended: film.ended,
+    })),
+})"""
+#: Keys that come so fast that nothing happens between them.
+AT_ONCE = """(judge, keys) => {
+    const how = { bubbles: true, composed: true, cancelable: true }
+    keys.forEach(key => judge.dispatchEvent(new KeyboardEvent("keydown", { key, ...how })))
+}"""
 
 
 class Jury:
@@ -85,12 +103,12 @@ class Window:
 
     def shows(self, pair: str | None = None) -> str:
         """The pair on screen, once it plays; `pair`: once it is another one."""
-        found: list[str] = []
-        while not found:
-            told = self.judge.evaluate("judge => judge.dataset.pair ?? ''")
-            found = [told] if told and told != pair else []
+        until = time.monotonic() + PATIENCE_S
+        while (told := self.judge.evaluate("judge => judge.dataset.pair ?? ''")) in ("", pair):
+            asked = [url.partition("?")[0].rpartition("/")[2] for url in self.visit.asked[-20:]]
+            assert time.monotonic() < until, f"{pair} stays: {self.judge.evaluate(STANDING)}, asked: {asked}"
             self.page.wait_for_timeout(20)
-        return found[0]
+        return str(told)
 
     def press(self, key: str) -> str:
         """The pair that a key leads to."""
@@ -106,6 +124,13 @@ class Window:
     def sent(self, waiting: int = 0) -> None:
         """So many answers wait in this browser."""
         expect(self.judge).to_have_attribute("data-unsent", str(waiting))
+
+    def until(self, true: str | Callable[[], bool]) -> None:
+        """Wait until the page says so of itself, or what was seen of it does."""
+        until = time.monotonic() + PATIENCE_S
+        while not (true() if callable(true) else self.judge.evaluate(true)):
+            assert time.monotonic() < until, self.judge.evaluate(STANDING)
+            self.page.wait_for_timeout(20)
 
     def votes(self) -> dict[str, Any]:
         """pair -> what was answered, of votes that stand."""
@@ -191,6 +216,53 @@ def test_pairs_are_judged_by_keys_blind_in_page_data_links_and_network(jury):
     assert leaks(window, secrets_of(jury, judged)) == []
     assert leaks(window, {first}), "a control: what is there is found"
     window.visit.close()
+
+
+@pytest.mark.parametrize("keys", [(".", "z", "s"), (".", "ArrowLeft", "z")])
+def test_films_that_are_put_aside_on_their_way_to_a_frame_are_there_when_they_are_shown_again(jury, keys):
+    """A film loses its frame until it has found another one, and tells only once that it has loaded."""
+    window = jury.window(jury.experiment(cells=2, takes=2))
+    window.press("ArrowUp")
+    pair = window.shows()
+    window.judge.evaluate(AT_ONCE, list(keys))
+    assert window.shows() == pair
+    window.until("judge => [...judge.querySelectorAll('video')].every(film => !film.paused)")
+    window.visit.close()
+
+
+def test_films_whose_bytes_do_not_come_are_asked_for_anew_given_up_in_words_and_shown_once_they_come(jury):
+    window = jury.window(jury.experiment(cells=2, takes=2))
+    window.page.clock.install()
+    asked: list[str] = []
+    deaf = True
+
+    def answer(route: Route) -> None:
+        """The first request for a film is never answered; all are as long as the line is deaf."""
+        again = route.request.url in asked
+        asked.append(route.request.url)
+        if again and not deaf:
+            route.continue_()
+
+    window.context.route("**/*.video?*", answer)
+    window.page.reload()
+    window.visit.settle()
+    window.until("judge => judge.querySelectorAll('video').length === 2")
+    words = window.page.get_by_text("It doesn't load at the moment")
+    window.page.clock.fast_forward(12_000)
+    window.until(lambda: len(asked) > len(set(asked)))
+    assert not window.judge.get_attribute("data-pair")
+    expect(words).to_have_count(0)
+    window.page.clock.fast_forward(12_000)
+    expect(words.first).to_be_visible()
+    first = window.shows()
+    window.page.get_by_role("button", name="Skip").click()
+    expect(words).to_have_count(0)
+    deaf = False
+    window.page.clock.fast_forward(12_000)
+    assert window.shows(first)
+    window.until("judge => [...judge.querySelectorAll('video')].every(film => film.currentTime > 0)")
+    expect(words).to_have_count(0)
+    window.context.close()
 
 
 def secrets_of(jury: Jury, judged: Judged) -> set[str]:

@@ -3,7 +3,6 @@
 const AHEAD = 8
 const ASK_BELOW = 5
 const KEPT_BACK = 3
-const FILM_WAKE_MS = 3000
 const LOOK_AGAIN_MS = 15000
 const SWIPE_PX = 45
 
@@ -11,10 +10,10 @@ class Judge {
   constructor() {
     Object.assign(this, { experiment: null, criterion: "", me: "", told: null, again: false, asking: false })
     Object.assign(this, { current: null, next: [], done: [], skipped: [] })
-    this.transport = new Transport({ leads: "first", nearFrames: 0.5, farS: 0.1, most: 0.05 })
+    this.transport = new Transport({ leads: "first", nearFrames: 0.5, farS: 0.1, most: 0.05, whole: true })
     this.parts = buildJudge(this)
     this.root = this.parts.root
-    this.transport.on(() => this.drawPlay())
+    this.transport.on(() => { this.drawPlay(); this.drawUnseen() })
     this.sized = new ResizeObserver(() => this.lay())
     this.sized.observe(this.parts.panes)
     hearSwipes(this)
@@ -105,35 +104,23 @@ class Judge {
     ;[parts.left, parts.right].forEach((side, place) => {
       const film = current?.films[place]
       side.look.replaceChildren(...(film ? [film] : []), side.broken)
-      side.broken.hidden = !film?.error
-      if (film) film.onerror = () => { side.broken.hidden = false }
+      if (film) film.onerror = () => this.drawUnseen()
     })
     parts.right.root.hidden = Boolean(current) && current.films.length < 2
     this.draw()
     if (!current) return this.asking ? this.notice("Looking for pairs…") : this.noticeEnd()
     this.notice("")
     current.shownAt = performance.now()
-    this.wake(current)
-    await Promise.all(current.films.map(film => filmHas(film, 2, "loadeddata")))
+    await Promise.all(current.films.map(film => filmHas(film, HTMLMediaElement.HAVE_CURRENT_DATA)))
     if (current !== this.current) return
     current.there = true
     this.lay()
     requestAnimationFrame(() => { this.root.dataset.nextMs = Math.round(performance.now() - begun) })
-    await Promise.all(current.films.map(film => filmHas(film, 3, "canplay")))
+    await Promise.all(current.films.map(film => filmHas(film, HTMLMediaElement.HAVE_FUTURE_DATA)))
     if (current !== this.current) return
     current.shownAt = performance.now()
     this.root.dataset.pair = current.pair
     if (!lessMotion.matches) this.transport.play()
-  }
-
-  // A browser may leave a film that was put aside half loaded, and not go on by itself when it is shown again.
-  wake(current) {
-    const again = setInterval(() => {
-      if (current !== this.current || this.root.dataset.pair === current.pair) return clearInterval(again)
-      current.films
-        .filter(film => film.readyState < 3 && !film.error && film.networkState !== film.NETWORK_LOADING)
-        .forEach(film => film.load())
-    }, FILM_WAKE_MS)
   }
 
   // what: choice and both_bad, or value.

@@ -24,6 +24,11 @@ Object.assign(Judge.prototype, {
     setText(this.parts.play.firstChild, paused ? "play_arrow" : "pause")
   },
 
+  drawUnseen() {
+    const { left, right } = this.parts
+    ;[left, right].forEach((side, place) => setText(side.broken, whyUnseen(this.current?.films[place])))
+  },
+
   drawUnsent(number, error) {
     const signedOut = error?.status === 401
     const goes = number === 1 ? "it goes by itself" : "they go by themselves"

@@ -29,22 +29,20 @@ const seenMs = film => {
   for (let at = 0; at < (film?.played.length ?? 0); at += 1) seen += film.played.end(at) - film.played.start(at)
   return film ? Math.round(seen * 1000) : null
 }
-// Resolves once it is far enough for this, or never will be.
-const filmHas = (film, state, event) => new Promise(resolve => {
-  if (film.readyState >= state || film.error) return resolve()
-  const done = new AbortController()
-  for (const name of [event, "error", "emptied"]) {
-    film.addEventListener(name, () => { done.abort(); resolve() }, { signal: done.signal })
-  }
-})
+// Why it isn't seen; "": it is, or will be.
+const whyUnseen = film => {
+  if (film?.error) return "It doesn't load in this browser."
+  return film && givenUp.has(film) ? "It doesn't load at the moment. It is asked for again by itself; skip the pair to go on meanwhile." : ""
+}
 
 const makeSide = (name, words, arrow) => {
   const root = el("figure", `pane ${name}`), look = el("div", "look"), mark = el("figcaption", "mark", arrow)
-  const broken = el("div", "broken", "It doesn't load in this browser.")
+  const broken = el("div", "broken")
   root.setAttribute("aria-label", words)
   root.dataset.testid = `judge-${name}`
   mark.setAttribute("aria-hidden", "true")
   broken.hidden = true
+  broken.setAttribute("role", "status")
   look.append(broken)
   root.append(look, mark)
   return { root, look, broken, name }

@@ -29,7 +29,7 @@ const makeControls = (transport, sound) => {
   const seek = el("input", "seek")
   Object.assign(seek, { type: "range", min: 0, max: 1000, step: 1, value: 0 })
   seek.setAttribute("aria-label", "Place in the clip")
-  seek.oninput = () => transport.seek(seek.value / 1000 * transport.length)
+  seek.oninput = () => transport.seekShare(seek.value / 1000)
   const time = el("span", "time")
   const speed = el("select", "speed")
   speed.title = "Speed (< and >)"

@@ -58,6 +58,9 @@ const makeMedia = (stage, what, eager) => {
   node.disablePictureInPicture = true
   node.setAttribute("aria-label", stage.card.prompt || stage.card.alt)
   node.addEventListener("error", () => mend(stage, node))
+  for (const name of ["givenup", "came"]) {
+    node.addEventListener(name, () => { if (stage.media === node && stage.broken < 2) sayState(stage, showable(stage.card)) })
+  }
   node.src = what.source
   return node
 }
@@ -120,6 +123,10 @@ const sayBroken = stage => {
 const sayState = (stage, what) => {
   const { card } = stage
   if (what.kind === "audio") return say(stage, "graphic_eq", "blue", card.word === "Ready" ? "Sound" : card.word)
+  if (stage.media && givenUp.has(stage.media)) {
+    return say(stage, "cloud_off", "orange", "It doesn't load at the moment",
+      "The file is saved, and is asked for again by itself. Go on to another and come back, or download it.")
+  }
   if (what.kind !== "none" && !card.trashed) return say(stage)
   if (card.trashed) return say(stage, "delete", "gray", "In the trash",
     card.may?.restore ? "It can be restored from here." : card.why || "Whoever made it, or a reviewer, can restore it.")

@@ -10,9 +10,9 @@ const END_S = 0.001
 
 class Transport {
   // leads: "longest" or "first". nearFrames: so many frames off are left alone; without it NEAR_S. farS: from
-  // here on it jumps. most: the largest change of speed, as a share.
-  constructor({ leads = "longest", nearFrames = null, farS = FAR_S, most = PULL_MAX } = {}) {
-    Object.assign(this, { leads, nearFrames, farS, most })
+  // here on it jumps. most: the largest change of speed, as a share. whole: clips are waited for also while none plays.
+  constructor({ leads = "longest", nearFrames = null, farS = FAR_S, most = PULL_MAX, whole = false } = {}) {
+    Object.assign(this, { leads, nearFrames, farS, most, whole })
     this.nodes = []
     this.listeners = new Set()
     this.wants = false
@@ -21,6 +21,8 @@ class Transport {
     this.fps = 24
     this.gathering = null
     this.next = null
+    this.wishes = []
+    this.arrivals = new Arrivals({ needs: node => this.needs(node), again: node => this.again(node) })
   }
 
   on(listener) {
@@ -36,13 +38,16 @@ class Transport {
     this.nodes.forEach(node => { if (!nodes.includes(node)) node.pause() })
     this.heard = new AbortController()
     const { signal } = this.heard
-    this.nodes = nodes
+    if (!nodes.every(node => this.nodes.includes(node))) this.wishes = []
+    this.nodes = [...nodes]  // one that is given twice is on its way anew
+    this.arrivals.watch(this.nodes)
     this.fps = fps || 24
     this.gathering = this.next = null
     for (const node of nodes) {
       node.loop = this.loop && nodes.length === 1
       node.playbackRate = node.defaultPlaybackRate = this.rate
-      for (const name of ["loadedmetadata", "timeupdate", "seeked", "volumechange"]) {
+      node.addEventListener("loadedmetadata", () => this.wishes.splice(0).forEach(wish => wish()), { signal })
+      for (const name of ["loadedmetadata", "timeupdate", "seeked", "volumechange", "givenup", "came"]) {
         node.addEventListener(name, () => this.tell(), { signal })
       }
       for (const name of ["play", "pause"]) node.addEventListener(name, () => this.follow(node), { signal })
@@ -51,12 +56,19 @@ class Transport {
     this.tell()
   }
 
+  // Those that the others go by: one that doesn't come holds nobody up.
+  get going() {
+    const going = this.nodes.filter(node => !givenUp.has(node))
+    return going.length ? going : this.nodes
+  }
+
   get longest() {
-    return this.nodes.reduce((best, node) => (node.duration || 0) > (best?.duration || 0) ? node : best, this.nodes[0])
+    const { going } = this
+    return going.reduce((best, node) => (node.duration || 0) > (best?.duration || 0) ? node : best, going[0])
   }
 
   get lead() {
-    const { nodes: [first], longest } = this
+    const { going: [first], longest } = this
     return this.leads === "first" && !(longest?.currentTime >= first?.duration - END_S) ? first : longest
   }
 
@@ -160,13 +172,41 @@ class Transport {
     this.tell()
   }
 
-  // From the middle of one frame to the middle of another: no rounding decides which is shown.
+  // A clip of which nothing is known has no frames yet: what is wished meanwhile is done, in order, once it has.
+  whenKnown(wish) {
+    if (this.nodes.some(node => node.readyState >= HTMLMediaElement.HAVE_METADATA)) return wish()
+    this.wishes.push(wish)
+  }
+
+  // To a share of the whole length.
+  seekShare(share) { return this.whenKnown(() => this.seek(share * this.length)) }
+
   step(frames) {
     this.wants = false
     this.stop()
+    return this.whenKnown(() => this.seek(this.frameFrom(frames)))
+  }
+
+  // From the middle of one frame to the middle of another: no rounding decides which is shown.
+  frameFrom(frames) {
     const frame = Math.floor(this.at * this.fps + 0.01) + frames
     const last = Math.max(0, Math.ceil(this.length * this.fps - 0.01) - 1)
-    return this.seek((Math.min(Math.max(0, frame), last) + 0.5) / this.fps)
+    return (Math.min(Math.max(0, frame), last) + 0.5) / this.fps
+  }
+
+  // How much of a clip somebody waits for; what a browser puts off by itself while nothing plays, nobody does.
+  needs(node) {
+    if (this.wants || this.whole) return HTMLMediaElement.HAVE_FUTURE_DATA
+    if (node.networkState !== HTMLMediaElement.NETWORK_LOADING) return HTMLMediaElement.HAVE_NOTHING
+    return node.seeking ? HTMLMediaElement.HAVE_CURRENT_DATA : HTMLMediaElement.HAVE_METADATA
+  }
+
+  // Asked for anew, it goes on where it was.
+  again(node) {
+    const { at } = this
+    node.load()
+    if (at) node.currentTime = at
+    if (this.wants && this.nodes.length === 1) this.start()
   }
 
   isOver(node) {
@@ -190,7 +230,7 @@ class Transport {
 
   // Nobody runs ahead of a clip whose bytes are late.
   waitForSlow(running) {
-    const late = running.filter(node => !node.error && node.readyState < HTMLMediaElement.HAVE_FUTURE_DATA)
+    const late = running.filter(node => !node.error && !givenUp.has(node) && !hasCome(node, HTMLMediaElement.HAVE_FUTURE_DATA))
     for (const node of running) {
       if (late.length && !late.includes(node)) node.pause()
       else if (!late.length && node.paused && !node.ended) node.play().catch(() => {})
@@ -212,6 +252,7 @@ class Transport {
   }
 
   destroy() {
+    this.arrivals.end()
     this.heard?.abort()
     this.stop()
     this.nodes = []
@@ -219,13 +260,17 @@ class Transport {
   }
 }
 
-// Resolves once this frame is there to be shown, or can't be.
-const moveTo = (node, to, fps) => new Promise(resolve => {
+// Resolves once this frame is there to be shown, or nobody waits for it.
+const moveTo = async (node, to, fps) => {
+  const known = HTMLMediaElement.HAVE_METADATA
+  if (node.readyState < known) await filmHas(node, known)
+  if (node.error || node.readyState < known) return
   const ends = Number.isFinite(node.duration) ? Math.max(0, node.duration - 0.5 / fps) : to
-  const wanted = Math.min(to, ends)
-  if (node.error || node.readyState < HTMLMediaElement.HAVE_METADATA) return resolve()
   const done = new AbortController()
-  const settle = () => { done.abort(); resolve() }
-  for (const name of ["seeked", "error", "emptied"]) node.addEventListener(name, settle, { signal: done.signal })
-  node.currentTime = wanted
-})
+  await new Promise(resolve => {
+    for (const name of ["seeked", ...SETTLES]) node.addEventListener(name, resolve, { signal: done.signal })
+    node.currentTime = Math.min(to, ends)
+    if (givenUp.has(node)) resolve()
+  })
+  done.abort()
+}
