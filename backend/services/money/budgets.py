@@ -61,8 +61,7 @@ def check_budget(
     each_usd = ceiling_usd if ceiling_usd is not None else deps.settings.budget_unknown_usd if hard else 0.0
     counts_usd = each_usd * takes
     reserved = Reservation(team_days.day_of(job.created_at, deps.settings.zone), ledger.to_micros(counts_usd))
-    measured = limits.measure(deps, session, hard, of, at=job.created_at)
-    tight = limits.tightest(measured)
+    tight = limits.tightest(limits.measure(deps, session, hard, of, at=job.created_at)) if hard else None
     if tight and (tight.is_exhausted or reserved.micros > tight.left_micros):
         raise BudgetExceeded(
             tight.left_usd, counts_usd, price_known=ceiling_usd is not None, limit=tight.setting,

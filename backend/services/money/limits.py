@@ -29,12 +29,16 @@ NEAR_SHARE = 0.8
 #: What takes are put together in, by the scope of limits for it, as sums are asked for by it.
 GROUPS: dict[str, type[kept_groups.Group]] = {"project": Project, "collection": Collection}
 
-#: (end of the setting's name, scope, period); each of them hard as BUDGET_…, and soft as BUDGET_WARN_…
-_SETTINGS = (
-    ("day_usd", BudgetScope.ALL, BudgetPeriod.DAY),
-    ("user_day_usd", BudgetScope.PERSON, BudgetPeriod.DAY),
-    ("month_usd", BudgetScope.ALL, BudgetPeriod.MONTH),
-    ("user_month_usd", BudgetScope.PERSON, BudgetPeriod.MONTH),
+#: (the setting's name, scope, period, is it hard?)
+_SETTINGS = tuple(
+    (f"budget_{beginning}{ending}", scope, period, hard)
+    for beginning, hard in (("", True), ("warn_", False))
+    for ending, scope, period in (
+        ("day_usd", BudgetScope.ALL, BudgetPeriod.DAY),
+        ("user_day_usd", BudgetScope.PERSON, BudgetPeriod.DAY),
+        ("month_usd", BudgetScope.ALL, BudgetPeriod.MONTH),
+        ("user_month_usd", BudgetScope.PERSON, BudgetPeriod.MONTH),
+    )
 )
 
 
@@ -206,12 +210,10 @@ def _limit(deps: Deps, rule: LimitRule, whose: str | None, at: datetime, *, left
 
 
 def _of_settings(deps: Deps) -> Iterator[LimitRule]:
-    for hard in (True, False):
-        for ending, scope, period in _SETTINGS:
-            name = f"budget_{'' if hard else 'warn_'}{ending}"
-            usd: float | None = getattr(deps.settings, name)
-            if usd is not None:
-                yield LimitRule(name.upper(), scope, "", period, hard, to_micros(usd))
+    for name, scope, period, hard in _SETTINGS:
+        usd: float | None = getattr(deps.settings, name)
+        if usd is not None:
+            yield LimitRule(name.upper(), scope, "", period, hard, to_micros(usd))
 
 
 def rule_of(row: Budget) -> LimitRule:

@@ -48,24 +48,27 @@ class CheckedRequest:
 
 def check_request(deps: Deps, viewer: Viewer, request: TakeRequest) -> CheckedRequest:
     """Check what is asked for; nothing is written. Raises InvalidRequest: names every field at fault."""
-    checked, faults = RequestCheck(deps, viewer, current_vocabulary(deps)).look_at(request)
+    checked, faults = RequestCheck(deps, viewer, current_vocabulary(deps), several=False).look_at(request)
     if faults or checked is None:
         raise InvalidRequest(faults)
     return checked
 
 
 class RequestCheck:
-    """Checks requests of one viewer, at one moment: what several have in common is worked out once."""
+    """Checks requests of one viewer, at one moment: what several have in common is worked out once.
 
-    def __init__(self, deps: Deps, viewer: Viewer, vocabulary: Vocabulary) -> None:
-        self._deps, self._viewer, self._vocabulary = deps, viewer, vocabulary
+    several: false where there is one alone: telling what it has in common with others costs as much as it.
+    """
+
+    def __init__(self, deps: Deps, viewer: Viewer, vocabulary: Vocabulary, *, several: bool = True) -> None:
+        self._deps, self._viewer, self._vocabulary, self._several = deps, viewer, vocabulary, several
         self._known: dict[tuple[str, ...], Any] = {}
 
     def look_at(self, request: TakeRequest) -> tuple[CheckedRequest | None, dict[str, str]]:
         """(the request as it would be sent, every field at fault); None: it names no model on offer."""
         try:
             model, facts, found = self._once(
-                (request.model, str(request.provider)), lambda: _find_model(self._deps, request)
+                lambda: (request.model, str(request.provider)), lambda: _find_model(self._deps, request)
             )
         except InvalidRequest as error:
             return None, error.fields
@@ -80,8 +83,10 @@ class RequestCheck:
             faults["prompt"] = BLANK_PROMPT
         elif fault := check_prompt(model, composed.text):
             faults["prompt"] = fault
-        key = _as_key(model, request, request.params)
-        faults |= self._once(key, lambda: _field_faults(self._deps, self._viewer, model, request))
+        faults |= self._once(
+            lambda: _as_key(model, request, request.params),
+            lambda: _field_faults(self._deps, self._viewer, model, request),
+        )
         faults |= request.faults
         quote = (
             unknown_quote("it can't be sent as it is") if faults else self._quote_once(model, request, facts)
@@ -90,12 +95,14 @@ class RequestCheck:
         return CheckedRequest(request, model, composed, payload, quote, facts), faults
 
     def _quote_once(self, model: VideoModel, request: TakeRequest, facts: StartFacts) -> Quote:
-        """Words and seeds move no price."""
-        priced = {name: value for name, value in request.params.items() if name != "seed"}
-        key = ("quote", *_as_key(model, request, priced))
-        return self._once(key, lambda: _quote(self._deps, model, request, facts))
+        return self._once(
+            lambda: _as_price_key(model, request), lambda: _quote(self._deps, model, request, facts)
+        )
 
-    def _once(self, key: tuple[str, ...], look: Callable[[], T]) -> T:
+    def _once(self, get_key: Callable[[], tuple[str, ...]], look: Callable[[], T]) -> T:
+        if not self._several:
+            return look()
+        key = get_key()
         if key not in self._known:
             self._known[key] = look()
         found: T = self._known[key]
@@ -106,6 +113,12 @@ def _as_key(model: VideoModel, request: TakeRequest, params: dict[str, Any]) -> 
     """The same for requests that differ in their words alone."""
     about = [params, request.image, request.images, request.project, request.collections, request.made_from]
     return model.id, json.dumps(about, sort_keys=True, default=repr)
+
+
+def _as_price_key(model: VideoModel, request: TakeRequest) -> tuple[str, ...]:
+    """The same for requests that cost the same: words and seeds move no price."""
+    priced = {name: value for name, value in request.params.items() if name != "seed"}
+    return "quote", *_as_key(model, request, priced)
 
 
 def estimate_request(deps: Deps, viewer: Viewer, request: TakeRequest) -> Quote:

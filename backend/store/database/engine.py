@@ -20,6 +20,7 @@ from backend.store.database import postgres, sqlite
 from backend.store.database.json_text import encode_json
 from backend.store.fast.compiled import compiled_statement
 from backend.store.fast.group_commit import GroupCommit
+from backend.store.fast.readers import Readers
 
 
 class Database(Protocol):
@@ -30,9 +31,6 @@ class Database(Protocol):
 
     def read_only_engine(self, engine: Engine) -> Engine:
         """The same engine for transactions that only look."""
-
-    def driver_connection(self, engine: Engine) -> AbstractContextManager[Any]:
-        """A connection of the driver's own, for one statement at a time."""
 
     def watch_commits(self, engine: Engine) -> AbstractContextManager[Callable[[], object]]:
         """A question whose answer changes when somebody has committed."""
@@ -74,10 +72,11 @@ class Store:
             hide_parameters=True,  # errors reach logs, and parameters hold prompts
             json_serializer=encode_json,
         )
-        weakref.finalize(self, self.engine.dispose)  # nobody is left to close what nobody can reach
         # SQLite has one writer at a time, and lets the others sleep and try again; the threads of one
         # process wait for a lock instead, and are woken at once.
         self._group_commit = GroupCommit(self.engine) if self.embedded else None
+        self._readers = Readers(self.engine) if self.embedded else None
+        weakref.finalize(self, _dispose, self.engine, self._readers)  # nobody is left to close them
         self._reader = self.database.read_only_engine(self.engine)
         self._info = {} if self.embedded else {"locks": True}
 
@@ -171,7 +170,9 @@ class Store:
         """One statement needs no transaction around it, and no session."""
         sent = False
         try:
-            with self.database.driver_connection(self.engine) as driver:
+            if self._readers is not None:
+                return self._readers.run(compiled_statement(statement), values)
+            with postgres.driver_connection(self.engine) as driver:
                 sent = True
                 return compiled_statement(statement).run_on_driver(driver, self.engine.dialect, values)
         except SQLAlchemyError as error:
@@ -224,7 +225,7 @@ class Store:
         if self._group_commit is not None:
             self._group_commit.close()
         event.listen(self.engine, "checkin", _close_returned)
-        self.engine.dispose()
+        _dispose(self.engine, self._readers)
 
     def _judge(self, error: SQLAlchemyError, *, committing: bool = False) -> None:
         """Raise our own error when the database can't be used; an IntegrityError never says that."""
@@ -280,6 +281,12 @@ def _shared_session(connection: Connection) -> Session:
     if session is None or session.bind is not connection:
         session = connection.info["shared"] = _session(connection, autoflush=False)
     return session
+
+
+def _dispose(engine: Engine, readers: Readers | None) -> None:
+    if readers is not None:
+        readers.close()
+    engine.dispose()
 
 
 def _close_returned(_connection: Any, record: ConnectionPoolEntry) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import PoolProxiedConnection
 
 from backend.domain.errors import StoreUnavailable
 from backend.store.database import sqlite_frozen
@@ -47,24 +48,28 @@ def read_only_engine(engine: Engine) -> Engine:
 @contextmanager
 def watch_commits(engine: Engine) -> Iterator[Callable[[], object]]:
     """A question to ask often: its answer changes when another connection has committed."""
-    with driver_connection(engine) as driver:
+    connection = open_connection(engine)
 
-        def ask() -> object:
-            with _translated("PRAGMA data_version"):
-                return driver.execute("PRAGMA data_version").fetchone()[0]
+    def ask() -> object:
+        with _translated("PRAGMA data_version"):
+            driver: Any = connection.driver_connection
+            return driver.execute("PRAGMA data_version").fetchone()[0]
 
-        yield ask
-
-
-@contextmanager
-def driver_connection(engine: Engine) -> Iterator[Any]:
-    """A connection of the driver's own, for one statement at a time. OperationalError: it can't be opened."""
-    with _translated("connect"):
-        connection = engine.raw_connection()
     try:
-        yield connection.driver_connection
+        yield ask
     finally:
         connection.close()
+
+
+def open_connection(engine: Engine) -> PoolProxiedConnection:
+    """A connection of the pool. OperationalError: it can't be opened."""
+    with _translated("connect"):
+        return engine.raw_connection()
+
+
+def is_frozen(connection: PoolProxiedConnection) -> bool:
+    """Was its file, when it was opened, on a disk that takes nothing more?"""
+    return sqlite_frozen.is_frozen(connection.info)
 
 
 @contextmanager

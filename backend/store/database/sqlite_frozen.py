@@ -8,6 +8,7 @@ Source: sqlite.org/wal.html, "Read-Only Databases".
 
 import os
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,6 +25,11 @@ def listen_to(engine: Engine) -> None:
     """Have this engine open such files, and let go of them when their disk can be written to again."""
     event.listen(engine, "do_connect", _connect)
     event.listen(engine, "checkout", _check)
+
+
+def is_frozen(info: Mapping[str, Any]) -> bool:
+    """Is what the pool knows of a connection that its file was frozen when it was opened?"""
+    return "frozen" in info
 
 
 def _connect(_dialect: Dialect, record: ConnectionPoolEntry, args: tuple[Any, ...], more: Any) -> Any:
