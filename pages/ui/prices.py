@@ -5,17 +5,9 @@ from dataclasses import replace
 from backend.catalogue.models import VideoModel
 from backend.catalogue.pricing.quote import Quote, field_words
 from backend.services.deps import Deps
+from backend.services.money.quotes import payable_words
+from backend.services.money.quotes import quote_words as quote_words
 from pages.ui import text
-
-
-def quote_words(quote: Quote) -> str:
-    """What a take will cost: "$2.40", "up to $3.66" where the model chooses, "price unavailable"."""
-    if quote.usd is None or quote.at_most_usd is None:
-        return "price unavailable"
-    if quote.is_bound:
-        return f"up to {text.dollars(quote.at_most_usd)}"
-    usd, most = text.dollars(quote.usd), text.dollars(quote.at_most_usd)
-    return usd if usd == most else f"{usd}, up to {most}"
 
 
 def times(quote: Quote, number: int) -> Quote:
@@ -52,9 +44,7 @@ def button_words(deps: Deps, quote: Quote, *, unknown_usd: float | None = None) 
 
     unknown_usd: what a take without a price counts for against the limits; None: none concerns it.
     """
-    words = quote_words(quote)
-    if deps.settings.is_demo:
-        words = "free (demo)" if quote.usd is None else f"{words} (demo: free)"
+    words = payable_words(deps, quote)
     if quote.usd is None and unknown_usd is not None:
         words += f", counts for {text.dollars(unknown_usd)}"
     return text.plain(words)

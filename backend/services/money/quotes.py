@@ -16,6 +16,7 @@ from backend.catalogue.pricing.quote import Quote, dollars, quote_by_rule, unkno
 from backend.catalogue.pricing.rules import PriceRule
 from backend.models import Job
 from backend.services.deps import Deps
+from backend.services.gallery import figures
 from backend.services.money import price_rules
 from backend.services.money.learnt_prices import quote_learnt
 from backend.store.records.start_facts import StartFacts
@@ -52,6 +53,23 @@ def quote_again(deps: Deps, job: Job) -> Quote:
         return unknown_quote("its model is no longer on offer")
     first = {job.image_field: job.image} if job.image and job.image_field else {}
     return quote_take(deps, model, job.params, photos={**(job.images or {}), **first})
+
+
+def quote_words(quote: Quote) -> str:
+    """What a take will cost: "$2.40", "up to $3.66" where the model chooses, "price unavailable"."""
+    if quote.usd is None or quote.at_most_usd is None:
+        return "price unavailable"
+    if quote.is_bound:
+        return f"up to {figures.dollars(quote.at_most_usd)}"
+    usd, most = figures.dollars(quote.usd), figures.dollars(quote.at_most_usd)
+    return usd if usd == most else f"{usd}, up to {most}"
+
+
+def payable_words(deps: Deps, quote: Quote) -> str:
+    """The price for the label of a button; in demo mode the real one, and that nothing is paid."""
+    if not deps.settings.is_demo:
+        return quote_words(quote)
+    return "free (demo)" if quote.usd is None else f"{quote_words(quote)} (demo: free)"
 
 
 def _drift(model: VideoModel, rule: PriceRule) -> PriceDrift | None:

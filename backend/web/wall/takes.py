@@ -10,7 +10,7 @@ from backend.services.gallery.filter_query import parse_page
 from backend.services.library import edit, openings
 from backend.services.live.cards import card_json, cards_json
 from backend.web.api.schemas.library import OpenedBody, TakeChangesBody
-from backend.web.wall.about import facts_of, history_of
+from backend.web.wall.about import facts_of, history_of, told_of
 from backend.web.wall.calls import Call, Calls
 
 #: A page of the wall, where nothing else is asked for.
@@ -47,11 +47,17 @@ def list_takes(call: Call) -> dict[str, Any]:
 
 
 def get_take(call: Call) -> dict[str, Any]:
-    """One card, with `facts` (labels and values) and `history` (what happened, oldest first)."""
+    """One card, with `facts` (labels and values) and `history` (what happened, oldest first).
+
+    Of a take that came to nothing also what is `told` of it: see `about.told_of`.
+    """
     take = gallery.get_take(call.deps, call.viewer, call.names["id"])
     moves, _ = gallery.get_history(call.deps, call.viewer, take.job.id)
     card = card_json(call.deps, call.viewer, take, call.deps.clock.now())
-    return {**card, "note": take.job.note, "facts": facts_of(take, card), "history": history_of(moves)}
+    return {
+        **card, "note": take.job.note, "facts": facts_of(take, card), "history": history_of(moves),
+        "told": told_of(call.deps, call.viewer, take, card),
+    }  # fmt: skip
 
 
 def edit_take(call: Call) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Thirty takes are culled by keys alone, and some compared on one clock, in a real browser."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import closing
@@ -184,6 +185,43 @@ def test_delete_in_the_lightbox_is_about_the_take_on_screen_whatever_is_selected
     assert selected != shown
     wall.press("i", "Escape")
     expect(wall.light).to_be_hidden()
+
+
+def test_a_take_that_is_restored_stands_on_the_wall_where_it_was_whoever_restores_it(wall):
+    cards = wall.open()
+    ids = [cards.nth(number).get_attribute("data-take") for number in range(4)]
+
+    def shown() -> list[str | None]:
+        return [card.get_attribute("data-take") for card in cards.all()[:4]]
+
+    def bulk(take: str, what: str) -> None:
+        """As from another window: this one hears of it by push alone."""
+        how = {"method": "POST", "headers": {"Content-Type": "application/json", "X-Dailies": "1"}}
+        body = json.dumps({"ids": [take], what: True})
+        wall.page.evaluate("([how, body]) => fetch('wall/bulk', { ...how, body })", [how, body])
+
+    cards.nth(1).click()
+    expect(wall.light).to_be_visible()
+    wall.press("Delete")
+    eventually(lambda: wall.at() == ids[2])
+    wall.press("ArrowLeft")
+    wall.light.get_by_role("button", name="Restore").click()
+    expect(wall.light.locator("video").first).to_be_visible()
+    wall.press("Escape")
+    expect(wall.light).to_be_hidden()
+    eventually(lambda: shown() == ids)
+
+    bulk(ids[2], "trash")
+    eventually(lambda: ids[2] not in shown())
+    bulk(ids[2], "restore")
+    eventually(lambda: shown() == ids)
+
+    bulk(ids[0], "trash")
+    eventually(lambda: ids[0] not in shown())
+    cards = wall.open(f"/gallery#take={ids[0]}")  # a wall that has never shown it
+    wall.light.get_by_role("button", name="Restore").click()
+    wall.press("Escape")
+    eventually(lambda: shown() == ids)
 
 
 def test_what_is_thought_of_a_take_that_an_address_names_is_kept_though_the_wall_does_not_show_it(wall):

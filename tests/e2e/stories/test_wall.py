@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Route, expect
 
 from backend.domain.states import JobEvent
+from backend.domain.trouble import Charged, Trouble
 from simulator.paint.render import render_video
 from tests.e2e.installation import Installation
 from tests.e2e.stories.test_browser import Visit, scroll_to_end
@@ -24,6 +25,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xd
 
 #: More than the page brings itself, so that the wall has to ask for more.
 TAKES, WITH_FILES, ENDED = 100, 8, 20
+#: What went wrong with the oldest of them.
+REFUSED = Trouble("refused", "The prompt was refused.", Charged.NO, "Change the prompt.", None)
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +55,9 @@ def fill(world: World, clip: bytes) -> None:
             world.saved(job, clip + b"\0\0\0\x2cfree" + job.id.encode())
         elif number >= TAKES - ENDED:
             world.advance(job, JobEvent.CANCELLED)
+        elif number == 0:
+            world.advance(job, JobEvent.SUBMIT_BEGUN)
+            world.advance(job, JobEvent.REFUSED, error=REFUSED.as_json())
 
 
 class Wall:
@@ -212,3 +218,18 @@ def test_what_is_filtered_by_is_undone_by_back_and_trash_empties_the_wall_until_
     page.go_back()
     expect(wall.card("Look 089")).to_be_visible()
     expect(page.get_by_label("Search takes")).to_have_value("")
+
+
+def test_a_failed_take_says_in_the_lightbox_what_it_cost_and_what_can_be_done_and_is_retried_there(wall, studio):
+    page, light = wall.page, wall.page.get_by_test_id("light")
+    (failed,) = studio.rows("SELECT id FROM job WHERE state = 'failed'")
+    wall.visit.open(f"/gallery#take={failed['id']}")
+    expect(light.get_by_text("The prompt was refused.")).to_be_visible()
+    expect(light.get_by_text("Nothing was charged. Change the prompt.")).to_be_visible()
+    light.get_by_role("button", name=re.compile(r"^Retry · .*\$")).click()
+    expect(light.get_by_text("Saved as a new take")).to_be_visible()
+    eventually(lambda: len(studio.rows("SELECT 1 FROM job WHERE prompt = 'Look 000'")) == 2)
+    light.get_by_role("button", name=re.compile("^Retry · ")).click()
+    expect(light.get_by_text("This take was retried before")).to_be_visible()
+    light.get_by_role("link", name="Edit and rerun").click()
+    expect(page.locator(".st-key-form-prompt textarea")).to_have_value("Look 000")

@@ -10,6 +10,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
+from backend.domain.trouble import Charged, Trouble
 from backend.services.deps import Deps
 from backend.services.team import sessions
 from backend.web.door.set_up import make_door
@@ -65,11 +66,26 @@ def test_pages_of_cards_follow_each_other_and_the_whole_is_counted(still: World,
 def test_one_take_is_told_with_facts_and_history_and_changed_at_once(still: World, ask: Ask):
     job = take(still, params={"duration": "7"})
     told = ask("GET", f"/wall/takes/{job}").json()
-    assert {"label": "Duration", "value": "7"} in told["facts"]
+    assert {"label": "Duration", "value": "7 s"} in told["facts"]
     assert [event["word"] for event in told["history"]][-1] == "Failed"
     card = ask("PATCH", f"/wall/takes/{job}", {"rating": 4, "favourite": True, "review": "rejected"}).json()
     assert (card["rating"]["mine"], card["favourite"], card["review"]["state"]) == (4, True, "rejected")
     assert card["version"] > told["version"]
+
+
+def test_a_take_that_came_to_nothing_tells_what_happened_what_it_cost_and_what_can_be_done(
+    still: World, ask: Ask
+):
+    job = still.ask("A red dress")
+    refused = Trouble("refused", "The prompt was refused.", Charged.NO, "Change the prompt.", None)
+    still.advance(job, *WAY["failed"][:-1])
+    still.advance(job, WAY["failed"][-1], error=refused.as_json())
+    told = ask("GET", f"/wall/takes/{job.id}").json()["told"]
+    assert (told["what"], told["rest"]) == ("The prompt was refused.", "Nothing was charged. Change the prompt.")
+    assert told["edit"] == f"./?from={job.id}"
+    assert told["retry"].startswith("Retry · ")
+    assert "$" in told["retry"]
+    assert ask("GET", f"/wall/takes/{take(still, 'stored')}").json()["told"] is None
 
 
 def test_many_are_changed_by_ids_or_by_a_filter_and_that_is_taken_back(still: World, ask: Ask):

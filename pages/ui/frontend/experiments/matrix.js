@@ -254,7 +254,7 @@ const askMatrix = place => {
 const joinCards = (place, cards) => {
   const all = new Map([...place.wall.items, ...cards].map(card => [card.id, card]))
   const items = place.order.filter(id => all.has(id)).map(id => all.get(id))
-  place.wall.begin({ query: `experiment ${place.at}`, takes: items, next_cursor: null }, false)
+  place.wall.begin({ query: `experiment=${place.at}`, takes: items, next_cursor: null }, false)
   cards.forEach(card => fillTiles(place, card))
 }
 

@@ -114,6 +114,7 @@ class Lightbox {
         fresh: id => askTake(this.wall, id).catch(() => null),
         changed: () => { if (stage.card.id === this.card?.id) this.play(stage) },
         restore: () => this.trash(stage.card, { restore: true }),
+        retry: () => this.retry(stage.card),
       })
       this.stages.set(card.id, stage)
       this.parts.screen.append(stage.root)
@@ -165,6 +166,17 @@ class Lightbox {
     this.say(body.trash ? `In the trash${undoHint()}` : "Restored")
     await this.removed([card.id])
     if (body.trash) await this.turn(1)
+  }
+
+  // It is paid: the button has said how much.
+  async retry(card) {
+    try {
+      const done = await this.wall.act({ retry: true }, { ids: [card.id], all: null })
+      if (done.skipped?.length) throw new Error(done.skipped[0].why)
+      this.say("Saved as a new take; it comes as new on the wall")
+    } catch (problem) {
+      this.say(problem.message, "red")
+    }
   }
 
   download() {

@@ -4,21 +4,30 @@ const PLAYS = new Set(["video", "audio"])
 
 const askTake = (wall, id) => askWall(wall.link(`wall/takes/${encodeURIComponent(id)}`)).then(wall.meet)
 
-// fresh: asks for the card anew; changed: other media than before, or none; restore: out of the trash.
-const makeStage = ({ fresh = null, changed = () => {}, restore = null } = {}) => {
+// fresh: asks for the card anew; changed: other media than before, or none; restore: out of the trash; retry: asks
+// for the same once more, which is paid. With it, what came to nothing says what it cost, and what can be done.
+const makeStage = ({ fresh = null, changed = () => {}, restore = null, retry = null } = {}) => {
   const root = el("div", "look")
   const stage = {
     root, fresh, changed, card: null, drawn: null, media: null, broken: 0,
     poster: el("img", "still"), blank: el("div", "notice"), ways: el("div", "ways"),
     blankIcon: icon(""), title: el("div", "headline"), why: el("div", "reason"), time: el("div", "time"),
+    rest: el("div", "reason"), retry: el("button", "way"), edit: el("a", "way", "Edit and rerun"),
     get: el("a", "way", "Download"), page: el("a", "way", "Open its page"), restore: el("button", "way", "Restore"),
+    told: null, learns: Boolean(retry), learnt: "",
   }
   stage.poster.decoding = "async"
   stage.restore.type = "button"
   stage.restore.onclick = restore
   stage.canRestore = Boolean(restore)
-  stage.ways.append(stage.restore, stage.get, stage.page)
-  stage.blank.append(stage.blankIcon, stage.title, stage.time, stage.why, stage.ways)
+  stage.retry.type = "button"
+  stage.retry.onclick = async () => {
+    stage.retry.disabled = true
+    await retry()
+    stage.retry.disabled = false
+  }
+  stage.ways.append(stage.restore, stage.retry, stage.edit, stage.get, stage.page)
+  stage.blank.append(stage.blankIcon, stage.title, stage.time, stage.why, stage.rest, stage.ways)
   root.append(stage.poster, stage.blank)
   stage.poster.onerror = () => {
     stage.poster.hidden = true
@@ -29,6 +38,7 @@ const makeStage = ({ fresh = null, changed = () => {}, restore = null } = {}) =>
 
 // Draws a card; the same media go on playing. eager: its bytes are fetched before it is asked for.
 const drawStage = (stage, card, eager = true) => {
+  if (stage.card?.id !== card.id) stage.told = null
   stage.card = card
   const what = showable(card)
   const drawn = `${card.id} ${what.kind} ${what.source}`
@@ -130,8 +140,13 @@ const sayState = (stage, what) => {
   if (what.kind !== "none" && !card.trashed) return say(stage)
   if (card.trashed) return say(stage, "delete", "gray", "In the trash",
     card.may?.restore ? "It can be restored from here." : card.why || "Whoever made it, or a reviewer, can restore it.")
-  if (card.moving || card.status !== "completed") {
-    return say(stage, card.icon, card.tone, card.word, [...new Set([card.why, card.queue, card.slow])].filter(Boolean).join(" · "))
+  if (card.moving) {
+    const line = [...new Set([card.why, card.queue, card.slow])].filter(Boolean).join(" · ")
+    return say(stage, card.icon, card.tone, card.word, line, card.trouble)
+  }
+  if (card.status !== "completed") {
+    learn(stage)
+    return say(stage, card.icon, card.tone, card.word, stage.told?.what ?? card.why, stage.told?.rest)
   }
   if (what.clip) {
     return say(stage, "movie_off", "orange", "No browser plays this as it is",
@@ -140,14 +155,32 @@ const sayState = (stage, what) => {
   say(stage, card.icon, card.tone, card.word, "There is nothing to look at here; the download has all of it.")
 }
 
-const say = (stage, name = "", tone = "", title = "", why = "") => {
+// Of what came to nothing, all that its own page says; asked for once, and again when it has changed.
+const learn = async stage => {
+  const { id, version } = stage.card, at = `${id} ${version}`
+  if (!stage.learns || stage.learnt === at) return
+  stage.learnt = at
+  const more = await stage.fresh(id)
+  if (stage.learnt !== at || stage.card.id !== id) return
+  if (!more) stage.learnt = ""
+  else {
+    stage.told = more.told
+    drawStage(stage, stage.card)
+  }
+}
+
+const say = (stage, name = "", tone = "", title = "", why = "", rest = "") => {
   stage.blank.hidden = !title
   stage.root.dataset.tone = tone
   stage.blank.classList.toggle("over", !stage.poster.hidden || Boolean(stage.media))
   setText(stage.blankIcon, name)
   setText(stage.title, title)
   setText(stage.why, why)
-  const { card } = stage
+  setText(stage.rest, rest)
+  const { card } = stage, told = card.trashed ? null : stage.told
+  setText(stage.retry, told?.retry)
+  stage.edit.hidden = !told?.edit
+  stage.edit.href = told?.edit ?? ""
   stage.restore.hidden = !(card.trashed && stage.canRestore && card.may?.restore)
   stage.get.hidden = !card.download || Boolean(card.trashed)
   stage.get.href = card.download ?? ""

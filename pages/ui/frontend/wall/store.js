@@ -5,7 +5,7 @@ const UNDO_STEPS = 100
 // So many ids are sent at once, so that progress can be seen.
 const BULK_IDS = 500
 const WALL_TIRED_MS = 60000
-// Lists that were left behind, so that Back finds them without asking again: query -> items and cursor.
+// Lists that were left behind, so that Back finds them without asking again: query -> line, cards and cursor.
 const wallsKept = window.__dailiesWalls ??= new Map()
 
 const askWall = async (address, method = "GET", body) => {
@@ -64,6 +64,10 @@ const asItWas = (card, set) => {
 const makeWall = () => {
   const hears = { items: new Set(), changed: new Set(), removed: new Set(), select: new Set() }
   const known = new Map()
+  // The ids of this list in their order; of those that left it, which may come back to where they stood, too.
+  let line = []
+  const left = new Map()
+  const lay = () => { wall.items = line.filter(id => known.has(id)).map(id => known.get(id)) }
   // Looked at though the list doesn't show them: an address named them, or they have left it since.
   const guests = new Map()
   const cardOf = id => known.get(id) ?? guests.get(id)
@@ -91,21 +95,24 @@ const makeWall = () => {
       era += 1
       loading = null
       const kept = back && wallsKept.get(data.query)
+      const items = kept ? kept.items : data.takes
       wall.query = data.query
       wall.total = null
-      wall.items = kept ? kept.items : data.takes
       wall.cursor = kept ? kept.cursor : data.next_cursor
-      for (const all of [known, guests]) all.clear()
-      wall.items.forEach(card => known.set(card.id, card.got ? card : arrived(card)))
+      for (const all of [known, guests, left]) all.clear()
+      items.forEach(card => known.set(card.id, card.got ? card : arrived(card)))
+      line = kept ? kept.line : items.map(card => card.id)
+      if (kept) kept.left.forEach((card, id) => left.set(id, card))
+      lay()
       wall.chooseNone()
-      if (kept) wall.merge(data.takes)
+      if (kept) wall.settle(data.takes)
       tell("items")
     },
     // Remember this list for Back.
     keep() {
       if (!wall.query && !wall.items.length) return
       wallsKept.delete(wall.query)
-      wallsKept.set(wall.query, { items: wall.items, cursor: wall.cursor })
+      wallsKept.set(wall.query, { items: wall.items, cursor: wall.cursor, line, left: new Map(left) })
       while (wallsKept.size > WALLS_KEPT) wallsKept.delete(wallsKept.keys().next().value)
     },
     // The next page; false at the end.
@@ -115,10 +122,11 @@ const makeWall = () => {
       loading ??= askWall(wall.link(`wall/takes?${wall.pairs({ cursor: wall.cursor, limit })}`))
         .then(page => {
           if (asked !== era) return false
-          const fresh = page.items.filter(card => !known.has(card.id))
-          fresh.forEach(card => known.set(card.id, arrived(card)))
-          wall.items = [...wall.items, ...fresh]
+          const stands = new Set(line), fresh = page.items.filter(card => !known.has(card.id))
+          fresh.forEach(card => { known.set(card.id, arrived(card)); left.delete(card.id) })
+          line = [...line, ...fresh.map(card => card.id).filter(id => !stands.has(id))]
           wall.cursor = page.next_cursor
+          lay()
           tell("items")
           return true
         })
@@ -153,6 +161,14 @@ const makeWall = () => {
       }
       if (changed.length) tell("changed", changed)
     },
+    // The same, and those that came into the trash since, or out of it, leave this list or come back to it.
+    settle(cards) {
+      wall.merge(cards)
+      const stays = card => Boolean(card.trashed) === Boolean(wall.trashed)
+      wall.remove(cards.filter(card => !stays(card) && card.version >= known.get(card.id)?.version).map(card => card.id))
+      // What is told late, of before it left, doesn't bring it back.
+      wall.putBack(cards.filter(card => stays(card) && card.version > left.get(card.id)?.version))
+    },
     // Change what people think of takes: at once on the screen, then on the server, in order; undone by Z.
     change(ids, set) {
       const cards = ids.map(wall.byId).filter(Boolean)
@@ -178,15 +194,16 @@ const makeWall = () => {
           if (!error.status) steps.push({ ...step, undo: left })
           throw error
         }
-        step.back?.()
+        if (step.moved) moveTo(step.moved, !step.trash)
         await refresh(step.ids)
+        if (step.moved && step.trash) await admit(step.moved)
         return true
       })
     },
     // Do something with these, or with all that are chosen: body as of the API's bulk, without saying with which.
     act(body, { ids = wall.chosen(), all = wall.everything, progress = () => {} } = {}) {
       const done = { matched: 0, changed: 0, skipped: [], undo: [] }
-      const step = { ids: all ? wall.items.map(card => card.id) : ids, undo: done.undo }
+      const step = { ids: all ? wall.items.map(card => card.id) : ids, undo: done.undo, trash: Boolean(body.trash) }
       steps.push(step)
       const told = doStep(step, done, body, all ? [{ filter: wall.filter() }] : inParts(ids), progress)
       step.doing = told.catch(() => {}).then(() => {
@@ -195,22 +212,26 @@ const makeWall = () => {
       })
       return told
     },
-    // They leave the wall; returns what puts them back where they were. were: the list when this was asked for. The
-    // push may have taken some of them away since, which are put back as well; into another list nothing is.
-    remove(ids, were = { items: wall.items, era }) {
-      const gone = new Set(ids), before = were.items
-      wall.items = wall.items.filter(card => !gone.has(card.id))
-      const left = before.filter(card => gone.has(card.id))
-      left.forEach(card => { known.delete(card.id); wall.select.delete(card.id) })
-      tell("removed", ids)
+    // They leave the list, which remembers where they stood.
+    remove(ids) {
+      const gone = ids.filter(id => known.has(id))
+      if (!gone.length) return
+      gone.forEach(id => { left.set(id, known.get(id)); known.delete(id); wall.select.delete(id) })
+      lay()
+      tell("removed", gone)
       tell("select")
-      return () => {
-        if (were.era !== era) return
-        left.forEach(card => known.set(card.id, card))
-        const later = wall.items.filter(card => !before.includes(card))
-        wall.items = [...before.filter(card => known.has(card.id)), ...later]
-        tell("items")
+    },
+    // Those of these cards that had left come back to where they stood.
+    putBack(cards) {
+      const back = cards.filter(card => left.has(card.id))
+      if (!back.length) return
+      for (const card of back) {
+        known.set(card.id, renew(left.get(card.id), card))
+        left.delete(card.id)
+        guests.delete(card.id)
       }
+      lay()
+      tell("items")
     },
     // Somebody looks at this take, wherever it is.
     meet(card) {
@@ -251,7 +272,6 @@ const makeWall = () => {
   }
 
   const doStep = async (step, done, body, parts, progress) => {
-    const were = { items: wall.items, era }
     for (const [at, which] of parts.entries()) {
       if (parts.length > 1) progress(at / parts.length)
       const told = await inTurn(() => askWall(wall.link("wall/bulk"), "POST", { ...which, ...body }))
@@ -261,9 +281,40 @@ const makeWall = () => {
       if (told.undo) done.undo.push(told.undo)
     }
     const skipped = new Set(done.skipped.map(one => one.id))
-    if (body.trash || body.restore) step.back = wall.remove(step.ids.filter(id => !skipped.has(id)), were)
-    else await refresh(step.ids)
+    if (body.trash || body.restore) {
+      step.moved = step.ids.filter(id => !skipped.has(id))
+      moveTo(step.moved, step.trash)
+    }
+    await refresh(step.ids)
+    if (body.restore) await admit(step.moved)
     return { ...done, undo: done.undo.length > 0 }
+  }
+  // These are in the trash now, or out of it.
+  const moveTo = (ids, trashed) => {
+    if (trashed !== Boolean(wall.trashed)) return wall.remove(ids)
+    wall.putBack(ids.map(id => left.get(id)).filter(Boolean).map(card => ({ ...card, trashed })))
+  }
+  // Takes that this list has never shown (they were in the trash when it was read) stand in it if they belong there.
+  const admit = async ids => {
+    const query = wall.query, some = wall.trashed ? [] : ids.filter(id => !known.has(id)).slice(0, 200)
+    if (!some.length) return
+    const page = await askWall(wall.link(`wall/takes?${wall.pairs({ ids: some.join(","), limit: some.length })}`))
+    if (query !== wall.query) return
+    for (const card of page.items) {
+      const at = placeInLine(card.id)
+      if (known.has(card.id) || at === null) continue
+      known.set(card.id, arrived(card))
+      guests.delete(card.id)
+      line = [...line.slice(0, at), card.id, ...line.slice(at)]
+    }
+    lay()
+    tell("items")
+  }
+  // By age; in another order, which a card doesn't tell, first. null: behind what was loaded, with which it comes.
+  const placeInLine = id => {
+    if (!["newest", "oldest"].includes(wall.sort)) return 0
+    const at = line.findIndex(one => (wall.sort === "newest" ? one < id : one > id))
+    return at >= 0 ? at : wall.cursor === null ? line.length : null
   }
   const inTurn = work => {
     const turn = sending.then(work)

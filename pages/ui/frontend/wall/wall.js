@@ -159,11 +159,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     of: place,
     at: data.newest_move,
     shown: () => place.wall.items.map(card => card.id),
-    takes: cards => {
-      place.wall.merge(cards)
-      const gone = cards.filter(card => place.wall.byId(card.id) && card.trashed !== Boolean(place.wall.trashed))
-      if (gone.length) place.wall.remove(gone.map(card => card.id))
-    },
+    takes: cards => place.wall.settle(cards),
     fresh: (n, ids) => countFresh(place, ids),
   })
   startClock(place, () => place.cards.forEach(tickCard))
