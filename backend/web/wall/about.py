@@ -30,7 +30,9 @@ def facts_of(take: Take, card: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Labels and values (`at_ms` for a moment), what was asked for first."""
     job, video = take.job, take.video
     style = [(axis.capitalize(), job.style[axis]) for axis in AXES if (job.style or {}).get(axis)]
-    params = [(name.replace("_", " ").capitalize(), _words(name, value)) for name, value in job.params.items()]
+    params = [
+        (name.replace("_", " ").capitalize(), _words(name, value)) for name, value in job.params.items()
+    ]
     rows = [("Model", card["model"]), *style, *params, ("Cost", card["cost"]), ("Person", job.owner)]
     said = provider_said(job)
     rows += [("Seed used", None if said.seed is None else str(said.seed)), (MODELS_PROMPT, said.prompt)]

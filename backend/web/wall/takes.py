@@ -1,7 +1,9 @@
 """Takes for the wall: pages of cards, one with all that is known of it, and one that is changed."""
 
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
+from starlette.responses import Response
 from starlette.routing import Route
 
 from backend.domain.errors import InvalidRequest
@@ -9,6 +11,9 @@ from backend.services.gallery import takes as gallery
 from backend.services.gallery.filter_query import parse_page
 from backend.services.library import edit, openings
 from backend.services.live.cards import card_json, cards_json
+from backend.services.live.greeting import greet
+from backend.web.api.request_parts import validated
+from backend.web.api.schemas.base import Asked, WholeNumber
 from backend.web.api.schemas.library import OpenedBody, TakeChangesBody
 from backend.web.wall.about import facts_of, history_of, told_of
 from backend.web.wall.calls import Call, Calls
@@ -19,9 +24,17 @@ LIMIT = 60
 IDS_MAX = 200
 
 
+class NewsQuery(Asked):
+    """The newest move that a page knows of, and the takes that it shows, with commas between."""
+
+    since: Annotated[int, WholeNumber(0, 2**63 - 1)]
+    ids: str = Field(default="", max_length=IDS_MAX * 65)
+
+
 def routes(calls: Calls) -> list[Route]:
-    """GET /takes and /takes/<id>, PATCH /takes/<id>, POST /opened."""
+    """GET /takes, /takes/<id> and /news, PATCH /takes/<id>, POST /opened."""
     return [
+        calls.route("GET", "/news", get_news),
         calls.route("GET", "/takes", list_takes),
         calls.route("GET", "/takes/{id}", get_take),
         calls.route("PATCH", "/takes/{id}", edit_take),
@@ -58,6 +71,13 @@ def get_take(call: Call) -> dict[str, Any]:
         **card, "note": take.job.note, "facts": facts_of(take, card), "history": history_of(moves),
         "told": told_of(call.deps, call.viewer, take, card),
     }  # fmt: skip
+
+
+def get_news(call: Call) -> Response:
+    """What a page would be pushed, for one that nothing can be pushed to: it asks again and again."""
+    asked = validated(NewsQuery, dict(call.pairs))
+    text = greet(call.deps, call.viewer, since=asked.since, ids=_ids([asked.ids]))
+    return Response(text, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 def edit_take(call: Call) -> dict[str, Any]:

@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xd
 
 STATES = ("created", "queued", "running", "rendered", "held", "failed", "cancelled")
 PAGES = (
-    "/", "/gallery", "/take?take={held}", "/take?take={failed}", "/compare?takes={held},{failed}",
+    "/", "/gallery?q=dress", "/take?take={held}", "/take?take={failed}", "/compare?takes={held},{failed}",
     "/activity", "/spend", "/style", "/models", "/operations", "/account", "/people", "/audit",
 )  # fmt: skip
 DESK, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
@@ -37,7 +37,7 @@ TOO_SMALL = """least => {
     const small = [], seen = [document]
     for (const root of seen) for (const one of root.querySelectorAll("*")) {
         if (one.shadowRoot) seen.push(one.shadowRoot)
-        if (!one.matches("button, a[href], [role=tab], [role=checkbox]")) continue
+        if (!one.matches("button, a[href], select, summary, .seek, .cut, [role=tab], [role=checkbox]")) continue
         if (one.closest("[data-testid=stSidebar], [data-testid=stSkipToContent], dialog")) continue
         const { width, height } = one.getBoundingClientRect(), looks = getComputedStyle(one)
         const inField = one.closest("[role=group]")?.querySelector("[role=combobox]")

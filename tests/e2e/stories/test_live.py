@@ -221,6 +221,19 @@ def test_where_nothing_can_be_pushed_pages_ask_by_themselves_and_no_longer_than_
     world.advance(job, JobEvent.STARTED)
     expect(chip).to_contain_text("Rendering")
 
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Gallery").click()
+    expect(card(page, "It is asked for")).to_contain_text("Rendering")
+    window.settle()
+    quiet = window.came[KIT]
+    world.advance(job, JobEvent.FINISHED)
+    world.saved(job, picture(colour="olive"))
+    expect(card(page, "It is asked for").locator("img.poster")).to_be_visible()
+    expect(page.get_by_test_id("live-toast")).to_contain_text("Your take is ready")
+    later = ask(world, "It is asked for later")
+    expect(page.get_by_test_id("new-takes")).to_have_text("1 new")
+    assert window.came[KIT] == quiet, "no script runs"
+    world.advance(later, JobEvent.CANCELLED)
+
     blocked.clear()
     window.until(lambda: not page.evaluate("window.__dailiesLive.isDown"))
     window.settle()

@@ -220,7 +220,7 @@ def test_what_is_filtered_by_is_undone_by_back_and_trash_empties_the_wall_until_
     expect(page.get_by_label("Search takes")).to_have_value("")
 
 
-def test_a_failed_take_says_in_the_lightbox_what_it_cost_and_what_can_be_done_and_is_retried_there(wall, studio):
+def test_a_failed_take_says_in_the_lightbox_what_it_cost_and_is_retried_there(wall, studio):
     page, light = wall.page, wall.page.get_by_test_id("light")
     (failed,) = studio.rows("SELECT id FROM job WHERE state = 'failed'")
     wall.visit.open(f"/gallery#take={failed['id']}")

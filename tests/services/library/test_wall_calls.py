@@ -73,6 +73,19 @@ def test_one_take_is_told_with_facts_and_history_and_changed_at_once(still: Worl
     assert card["version"] > told["version"]
 
 
+def test_a_page_that_nothing_is_pushed_to_asks_for_the_same_news(still: World, ask: Ask):
+    begun = ask("GET", "/wall/news?since=0").json()["at"]
+    shown, failed = take(still, "queued"), take(still)
+    news = ask("GET", f"/wall/news?since={begun}&ids={shown}").json()
+    assert (set(news["made"]), news["ended"]) == ({shown, failed}, [failed])
+    assert {card["id"]: card["word"] for card in news["takes"]} == {shown: "Queued", failed: "Failed"}
+    assert news["counts"] == {"moving": 1, "held": 0}
+    after = ask("GET", f"/wall/news?since={news['at']}").json()
+    assert (after["made"], after["ended"], after["takes"]) == ([], [], [])
+    assert ask("GET", "/wall/news?since=x").status_code == 422
+    assert ask("GET", "/wall/news").status_code == 422
+
+
 def test_a_take_that_came_to_nothing_tells_what_happened_what_it_cost_and_what_can_be_done(
     still: World, ask: Ask
 ):
@@ -81,7 +94,10 @@ def test_a_take_that_came_to_nothing_tells_what_happened_what_it_cost_and_what_c
     still.advance(job, *WAY["failed"][:-1])
     still.advance(job, WAY["failed"][-1], error=refused.as_json())
     told = ask("GET", f"/wall/takes/{job.id}").json()["told"]
-    assert (told["what"], told["rest"]) == ("The prompt was refused.", "Nothing was charged. Change the prompt.")
+    assert (told["what"], told["rest"]) == (
+        "The prompt was refused.",
+        "Nothing was charged. Change the prompt.",
+    )
     assert told["edit"] == f"./?from={job.id}"
     assert told["retry"].startswith("Retry · ")
     assert "$" in told["retry"]

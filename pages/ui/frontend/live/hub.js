@@ -8,7 +8,8 @@
 //     fresh: (n, ids) => {},   // so many takes were asked for since `at` that it does not show
 //     ended: cards => {},      // of `takes`, those that have just ended, or are held
 //     counts: ({ moving, held }) => {},   // of all takes that may be seen
-//     down: isDown => {},      // for longer than ten seconds nothing could be told; or it can be again
+//     moving: () => ids,       // of these, the ones that are asked for while nothing is pushed; else all that it shows
+//     down: isDown => {},      // for longer than ten seconds nothing could be pushed; or it can be again
 //   })
 //
 // `leave()` ends it; `leave.catchUp()` says that what was fresh is shown by now.
@@ -20,6 +21,9 @@ const LIVE_TOGETHER_MS = 30
 const LIVE_PAUSE_MS = 500
 const LIVE_PAUSE_MAX_MS = 30000
 const LIVE_IDS = 200
+// While nothing is pushed it is asked for: more often while something moves.
+const LIVE_ASK_MS = 2000
+const LIVE_ASK_IDLE_MS = 10000
 const LIVE_ALIVE_MS = 5000
 // Whoever wants to be told on their desktop is told also while the tab is hidden.
 const LIVE_NOTICES = "dailies:notices"
@@ -35,7 +39,7 @@ const makeLiveHub = () => {
   const subs = new Map()
   const hub = { at: 0, socket: null, tries: 0, isDown: false, isOver: false, counts: null }
   const late = new Set()
-  let again = null, failing = null, hiding = null, greeting = null, reviving = null, welcomed = false
+  let again = null, failing = null, hiding = null, greeting = null, reviving = null, asking = null, welcomed = false
 
   const address = () => {
     const url = new URL("live", new URL(".", location.href))
@@ -71,7 +75,22 @@ const makeLiveHub = () => {
     sub.fresh?.(sub.made.size, [...sub.made])
   }
   const fail = () => {
-    failing ??= setTimeout(() => { hub.isDown = true; subs.forEach(sub => sub.down?.(true)) }, LIVE_DOWN_MS)
+    failing ??= setTimeout(() => { hub.isDown = true; subs.forEach(sub => sub.down?.(true)); askSoon(0) }, LIVE_DOWN_MS)
+  }
+  // A browser, or a network, without WebSockets for what is pushed: the same news are asked for.
+  const askSoon = ms => {
+    asking ??= setTimeout(async () => {
+      const asks = hub.isDown && !hub.isOver && subs.size
+      if (asks && !document.hidden) await ask().catch(() => {})
+      asking = null
+      if (asks) askSoon(hub.counts?.moving ? LIVE_ASK_MS : LIVE_ASK_IDLE_MS)
+    }, ms)
+  }
+  const ask = async () => {
+    const ids = [...subs.values()].flatMap(sub => (sub.moving ?? sub.shown)?.() ?? [])
+    const asked = new URLSearchParams({ since: hub.at, ids: [...new Set(ids)].slice(0, LIVE_IDS).join(",") })
+    const answer = await fetch(new URL(`wall/news?${asked}`, new URL(".", location.href)))
+    if (answer.ok && hub.isDown) take(await answer.json())
   }
   const work = () => {
     clearTimeout(failing)
@@ -82,9 +101,11 @@ const makeLiveHub = () => {
     subs.forEach(sub => sub.down?.(false))
   }
   const hear = event => {
-    const news = JSON.parse(event.data)
     clearTimeout(reviving)
     work()
+    take(JSON.parse(event.data))
+  }
+  const take = news => {
     hub.at = Math.max(hub.at, news.at)
     if (news.counts) hub.counts = news.counts
     for (const sub of [...subs.values()]) tell(sub, news)
@@ -170,7 +191,7 @@ const makeLiveHub = () => {
     if (!hub.socket) open()
     else if (!goesOn && welcomed) greet(sub)
     if (hub.counts) sub.counts?.(hub.counts)
-    if (hub.isDown) sub.down?.(true)
+    if (hub.isDown) { sub.down?.(true); askSoon(0) }
     const leave = () => {
       clearTimeout(sub.leaving)
       sub.leaving = setTimeout(() => {

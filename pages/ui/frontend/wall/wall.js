@@ -159,6 +159,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     of: place,
     at: data.newest_move,
     shown: () => place.wall.items.map(card => card.id),
+    moving: () => place.wall.items.filter(card => card.moving).map(card => card.id),
     takes: cards => place.wall.settle(cards),
     fresh: (n, ids) => countFresh(place, ids),
   })
