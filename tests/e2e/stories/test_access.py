@@ -37,7 +37,7 @@ TOO_SMALL = """least => {
     const small = [], seen = [document]
     for (const root of seen) for (const one of root.querySelectorAll("*")) {
         if (one.shadowRoot) seen.push(one.shadowRoot)
-        if (!one.matches("button, a[href], select, summary, .seek, .cut, [role=tab], [role=checkbox]")) continue
+        if (!one.matches("button,a[href],select,summary,.seek,.cut,[role=tab],[role=checkbox]")) continue
         if (one.closest("[data-testid=stSidebar], [data-testid=stSkipToContent], dialog")) continue
         const { width, height } = one.getBoundingClientRect(), looks = getComputedStyle(one)
         const inField = one.closest("[role=group]")?.querySelector("[role=combobox]")
