@@ -1,4 +1,4 @@
-"""Connections to a file, kept between statements that read: the pool's way to one costs as much as the read."""
+"""Connections to a file, kept between statements that read: the pool's way to one costs what reading does."""
 
 from collections.abc import Mapping
 from typing import Any
