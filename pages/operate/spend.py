@@ -7,7 +7,7 @@ import streamlit as st
 from backend.domain.access.roles import Do
 from backend.services.money import spending
 from backend.services.money.spend_query import Dimension
-from pages.ui import context, mine, money
+from pages.ui import context, mine, money, shell
 from pages.ui.spend import charts, choices, statements, tables
 from pages.ui.takes import cards
 
@@ -49,6 +49,7 @@ def draw_report() -> None:
         tables.draw_drift(spending.spend_report(deps, viewer, by_model, mine=only_mine))
 
 
+shell.draw_warnings(of_money=True)
 money.draw_balance(deps)
 if not deps.settings.reads_bills:
     st.caption("What is left on fal's account is shown here once an ADMIN key of it is set.")

@@ -17,10 +17,13 @@ def times(quote: Quote, number: int) -> Quote:
 
 
 def range_words(model: VideoModel) -> str:
-    """From where to where the takes of a model go; of one without a rule, what the list says a unit costs."""
+    """From where to where the takes of a model go; of one without a rule, what the list says a unit costs.
+
+    Where there is a rule and it gives no number, a unit of the list is no price of a take.
+    """
     found = model.price_range
     if found is None:
-        price = model.price
+        price = None if model.rule else model.price
         return "price unavailable" if price is None else f"{text.dollars(price.unit_usd)} a {price.unit}"
     low, high = text.dollars(found.from_usd), text.dollars(found.to_usd)
     return f"{low} a take" if low == high else f"{low} – {high} a take"
@@ -33,10 +36,20 @@ def moved_by_words(model: VideoModel) -> str:
 
 
 def note_words(model: VideoModel) -> str:
-    """What a person should know of a model's price: that it drifted, where it is doubtful; "" for nothing."""
+    """What a person should know of a model's price: its news, where it is doubtful; "" for nothing."""
+    return " ".join(filter(None, (news_words(model), doubt_words(model))))
+
+
+def news_words(model: VideoModel) -> str:
+    """What the newest list did to a model's price: it drifted, or was refused; "" for nothing."""
     drift = f"Price drifted: {model.price_drift.words}." if model.price_drift else None
+    return " ".join(filter(None, (drift, model.price_note)))
+
+
+def doubt_words(model: VideoModel) -> str:
+    """Where a model's price is doubtful, and what its rule says of itself; "" for nothing."""
     doubt = "The price is not confirmed." if model.rule and model.rule.confidence != "high" else None
-    return " ".join(filter(None, (drift, model.price_note, doubt, model.rule.note if model.rule else None)))
+    return " ".join(filter(None, (doubt, model.rule.note if model.rule else None)))
 
 
 def button_words(deps: Deps, quote: Quote, *, unknown_usd: float | None = None) -> str:

@@ -65,10 +65,13 @@ def draw_banners() -> None:
             st.error(text.plain(says), title=text.plain(banner.title), icon=":material/error:")
 
 
-def draw_warnings() -> None:
-    """What else is worth knowing, in full; other pages have its short form at the foot."""
+def draw_warnings(*, of_money: bool = False) -> None:
+    """What else is worth knowing, in full; other pages have its short form at the foot.
+
+    of_money: of the account that takes are paid from alone.
+    """
     for banner in _banners():
-        if banner.level == "warning":
+        if banner.level == "warning" and (banner.of_money or not of_money):
             says = join_sentences(banner.message, banner.remedy)
             st.warning(text.plain(says), title=text.plain(banner.title), icon=":material/warning:")
 

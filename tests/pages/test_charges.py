@@ -29,11 +29,14 @@ def test_a_suspicious_bill_is_told_and_an_admin_counts_the_estimate_instead(visi
     assert link(operations, "Suspicious bill of ").endswith(job.id)
     assert "No charge is open" not in words(operations)
     app = visit(TAKE, take=job.id)
-    assert "nobody believes" in words(app)
+    assert "(1,000,000,000 units), which nobody believes" in words(app).replace("\\", "")
     app.button(key=f"bill-estimate-{job.id}").click().run()
     assert charge_of(desk.job(job)).decision.by == "studio"
     assert "The estimate counts" in words(app)
-    assert "suspicious" not in words(visit(TAKE, take=job.id))
+    after = words(visit(TAKE, take=job.id)).replace("\\", "")
+    assert "(1,000,000,000 units); studio had the estimate count on " in after
+    assert "suspicious" not in after
+    assert "No bill is known" not in after
     assert "No charge is open" in words(visit(OPERATIONS))
 
 
@@ -74,17 +77,21 @@ def test_without_an_admin_key_the_page_says_what_stays_open(visit, desk):
 
 
 def test_what_billing_events_said_otherwise_is_told_with_its_takes(visit, desk, monkeypatch):
-    job, now = desk.take("stored"), desk.deps.clock.now()
+    job, other, now = desk.take("stored"), desk.take("stored"), desk.deps.clock.now()
     monkeypatch.setattr(type(desk.deps.settings), "reads_bills", True)
     differences = [BillDifference(job.id, 0.70, 0.63)]
     with desk.deps.store.begin() as session:
-        report = BillReport(now, now, now, agreed=3, strangers=2, strangers_usd=1.4, differences=differences)
+        report = BillReport(
+            now, now, now, agreed=3, strangers=2, strangers_usd=1.4, differences=differences, untold=1,
+            untold_jobs=[other.id],
+        )  # fmt: skip
         REPORT.put(session, report)
     app = visit(OPERATIONS)
     said = words(app).replace("\\", "")
     assert "3 agree, 0 settled, 1 corrected" in said
     assert "2 requests that no take knows ($1.40)" in said
     assert link(app, "Corrected: ").endswith(job.id)
+    assert link(app, "Billed, and not in the events: ").endswith(other.id)
     assert reconcile_bills.last_report(desk.deps) == report
 
 

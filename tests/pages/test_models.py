@@ -1,5 +1,6 @@
 """The Models page: all that is on offer, what can't be used and why, and the way to a take."""
 
+import json
 from dataclasses import asdict, replace
 
 import pytest
@@ -10,7 +11,9 @@ from backend.models import CatalogueEntry
 from backend.services.catalogue import refresh_schedule
 from backend.services.catalogue.live_catalogue import NEWEST, NewestCatalogue
 from backend.services.catalogue.refresh_schedule import RefreshState
+from backend.services.money import price_rules
 from tests.pages.conftest import words
+from tests.viewers import LOCAL_VIEWER
 from tests.world import MODEL
 
 PAGE = "operate/models.py"
@@ -63,6 +66,27 @@ def test_a_price_that_drifted_or_rose_steeply_is_told_with_both_figures(visit, w
     assert told.count(both) == 2, "in the warning and in the row"
     assert "price drifted" in told
     assert "$0.40 → $1.20 a second" in told
+
+
+def test_what_became_of_a_refused_price_is_told_whole_however_long_the_rest_is(visit, deps):
+    now, model = deps.clock.now(), deps.catalogue.get(MODEL)
+    stays = "fal's newest price for it was refused: it is in EUR, not in dollars. The price of before stays."
+    refused = replace(model, description="A long story of a model. " * 12, price_note=stays)
+    with deps.store.begin() as session:
+        session.add(CatalogueEntry(id=model.id, data=asdict(refused), at=now))
+        NEWEST.put(session, NewestCatalogue(now, deps.clock.new_id(), 1))
+    deps.catalogue.load_newest()
+    assert stays in words(visit(PAGE)).replace("\\", "")
+
+
+def test_where_a_rule_gives_no_number_a_unit_of_the_list_is_no_price_of_a_take(visit, deps):
+    case = {"when": {"duration": ["no such"]}, "unit_usd": 0.1}
+    rule = {"unit": "second", "count": {"kind": "one"}, "rules": [case]}
+    assert "price unavailable" not in words(visit(PAGE, find=MODEL))
+    price_rules.set_rule(deps, LOCAL_VIEWER, MODEL, json.dumps(rule))
+    shown = words(visit(PAGE, find=MODEL)).replace("\\", "")
+    assert "price unavailable" in shown
+    assert "$0.14 a second" not in shown
 
 
 def test_a_model_that_cannot_be_used_is_listed_with_the_reason(visit, with_broken):

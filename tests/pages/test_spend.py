@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from backend.domain.library.review import ReviewState
@@ -125,9 +126,14 @@ def test_a_month_that_has_ended_is_closed_by_a_press_and_its_statement_stays(vis
         "UPDATE job SET created_at = '2026-01-15 10:00:00+00:00'",
     )
     app = visit(SPEND)
+    asked = words(app).replace("\\", "")
+    assert "**January 2026** · 4 takes · billed $2.10 · open $0.70 · 1 of unknown price" in asked
+    assert "can't be opened again" in asked
     app.button(key="close-month").click().run()
     assert "January 2026 is closed" in words(app)
-    assert "**January 2026** · billed $2.10" in words(app).replace("\\", "")
+    said = words(app).replace("\\", "")
+    assert "**January 2026** · billed $2.10 · open $0.70 · 1 of unknown price" in said
+    assert "can't be opened again" not in said
     assert not app.download_button(key="statement-json-2026-01").click().run().exception
     assert not app.download_button(key="statement-csv-2026-01").click().run().exception
     assert [button.key for button in app.button if button.key == "close-month"] == []
@@ -140,6 +146,31 @@ def test_crossed_bars_stand_in_the_order_of_what_each_comes_to():
     ]
     axis, _ = charts._axis_of_groups(SpendQuery(Dimension.MODEL, Dimension.PERSON), rows)
     assert axis.to_dict()["sort"] == ["two", "one", charts.OTHERS]
+
+
+def test_a_line_for_each_group_keeps_its_height_and_its_name_however_long_the_legend_is(visit, spent):
+    across = SpendQuery(Dimension.PERSON, Dimension.MODEL)
+    heights = []
+    for number in (3, 7):
+        rows = [
+            {"of": "ana", "part": str(n), "shown": "ana", "series": str(n), "usd": 1.0} for n in range(number)
+        ]
+        drawn = charts._chart(across, rows).to_dict()
+        heights.append(drawn["height"])
+        assert drawn["encoding"]["y"]["axis"]["labelOverlap"] is False
+    assert heights[1] - heights[0] == 2 * charts.LEGEND_LINE_PX
+
+
+def test_a_balance_that_runs_low_stands_in_full_on_spend_and_in_short_elsewhere(visit, desk, monkeypatch):
+    monkeypatch.setattr(type(desk.deps.settings), "reads_bills", True)
+    key, at = desk.deps.get_provider("fal").key_mark, desk.deps.clock.now()
+    for usd, is_low in ((212.4, False), (6.4, True)):
+        with desk.deps.store.begin() as session:
+            balance.BALANCES.of("fal").put(session, balance.SeenBalance(at, usd, at, key=key))
+        st.cache_data.clear()
+        shown = [one.value.replace("\\", "") for one in visit(SPEND).warning]
+        assert [one.startswith("Balance $6.40, seen just now.") for one in shown] == [True] * is_low
+        assert not visit("operate/models.py").warning
 
 
 def test_the_balance_stands_on_spend_and_operations_or_what_would_show_it(visit, desk, monkeypatch):

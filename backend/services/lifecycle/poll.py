@@ -12,6 +12,7 @@ from backend.domain.trouble import Charged
 from backend.models import Job, JobColumns
 from backend.providers.base import UNREADABLE, Errored, Finished, RequestRef, RequestStatus, Unclear, Waiting
 from backend.services.deps import Deps
+from backend.services.lifecycle.apply_result import was_charged
 from backend.services.lifecycle.claims import Claim
 from backend.services.money import settling
 from backend.store.jobs import jobs
@@ -60,12 +61,17 @@ def _record_standing(deps: Deps, claim: Claim, standing: RequestStatus) -> None:
     elif isinstance(standing, Errored | Unclear):
         if job.state in (JobState.QUEUED, JobState.RUNNING):
             claim.apply(standing)
-        elif isinstance(standing, Unclear) and standing.billable_units is None:
-            claim.defer(due_in_s=None)  # it may have been billed: the estimate stays
+        elif standing.billable_units is None and not _was_free(standing):
+            claim.defer(due_in_s=None)  # it may have been billed: what was reserved stays
         else:  # it had ended already, and no video came of it
             _close(deps, claim, standing.billable_units)
     else:
         _still_going(deps, claim, standing)
+
+
+def _was_free(standing: Errored | Unclear) -> bool:
+    """Does its provider bill nothing for such an end, also where no count says so?"""
+    return isinstance(standing, Errored) and was_charged(standing) == Charged.NO
 
 
 def _close(deps: Deps, claim: Claim, units: float | None) -> None:

@@ -183,17 +183,26 @@ def _all_pauses(done: int, tries: int, first_s: float, cap_s: float) -> timedelt
     return timedelta(seconds=sum(pauses) * (1 + policy.JITTER))
 
 
+def _told(decision: Decision) -> str:
+    """A bill that nobody believes, as people write it: $50,000,000.00 (1,000,000,000 units)."""
+    units = f"{decision.odd_units or 0.0:,.4f}".rstrip("0").rstrip(".")
+    return f"${decision.odd_usd or 0.0:,.2f} ({units} units)"
+
+
 def _sentence(charge: Charge) -> str:
     decision, until = charge.decision, charge.asked_until
     if decision.is_suspicious:
         return (
-            f"The provider told a bill of ${decision.odd_usd:,.2f} ({decision.odd_units:,g} units), which "
-            "nobody believes: it counts for what was reserved until an admin decides."
+            f"The provider told a bill of {_told(decision)}, which nobody believes: it counts for what was "
+            "reserved until an admin decides."
         )
     asked = f"the provider is asked again until {until:%d %b, %H:%M} UTC." if until else ""
     match charge.state:
         case ChargeState.RESERVED:
             return "Not billed yet; what it may cost is reserved."
+        case ChargeState.ESTIMATED if decision.settled == Settled.AS_ESTIMATED:
+            who, when = decision.by or "a person", f" on {decision.at:%d %b %Y}" if decision.at else ""
+            return f"The provider told a bill of {_told(decision)}; {who} had the estimate count{when}."
         case ChargeState.ESTIMATED:
             return f"No bill is known; {asked or 'it counts for its estimate.'}"
         case ChargeState.BILLED:

@@ -27,6 +27,7 @@ from backend.services.csv_rows import write_csv
 from backend.services.deps import Deps
 from backend.services.money import spending
 from backend.services.money.spend_query import NONE, Dimension, SpendQuery
+from backend.services.money.spending import Spent
 from backend.store.database.locks import acquire_advisory_lock
 from backend.store.money import spend_sums, statements, waste
 from backend.store.money.ledger import MICROS_PER_USD, to_micros
@@ -133,8 +134,9 @@ def get_statement(deps: Deps, viewer: Viewer, month: str) -> Statement:
     raise NotFound(f"There is no statement of {month}.")
 
 
-def next_month(deps: Deps, viewer: Viewer) -> str | None:
-    """The oldest month that has ended, has takes and was not closed; None: there is none.
+def next_month(deps: Deps, viewer: Viewer) -> tuple[str, Spent] | None:
+    """The oldest month that has ended, has takes and was not closed, with what they come to; None: there is
+    none.
 
     Raises NotAllowed: the viewer may not close months.
     """
@@ -142,9 +144,9 @@ def next_month(deps: Deps, viewer: Viewer) -> str | None:
     closed = {found.month for found in list_statements(deps, viewer)}
     with deps.store.read() as session:
         groups, _ = spending.spend_groups(session, SpendQuery(Dimension.MONTH), at=deps.clock.now())
-    months = [group.names[Dimension.MONTH] for group in groups]
     this = f"{spending.today(deps):%Y-%m}"
-    return min((month for month in months if month < this and month not in closed), default=None)
+    months = ((group.names[Dimension.MONTH], group.spent) for group in groups)  # in their order
+    return next(((month, spent) for month, spent in months if month < this and month not in closed), None)
 
 
 def _statement(row: MonthStatement) -> Statement:

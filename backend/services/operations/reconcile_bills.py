@@ -55,7 +55,8 @@ class BillReport:
     """What a reading came to. at: when. until: read up to here. problem: why it could not be read.
 
     agreed: takes billed as the events say. settled: open ones that they settled; unseen: open ones that they
-    say nothing of, so not charged. untold: takes with a bill of which they say nothing. unread: takes with
+    say nothing of, so not charged. untold: takes with a bill of which they say nothing, the first of them
+    by name in `untold_jobs`. unread: takes with
     an event whose amount can't be read. strangers: requests that no take knows.
     """
 
@@ -71,6 +72,7 @@ class BillReport:
     differences: list[BillDifference] = field(default_factory=list)
     problem: str | None = None
     unread: int = 0
+    untold_jobs: list[str] = field(default_factory=list)
 
 
 REPORT = Fact(BillReport, "bill_report")
@@ -159,9 +161,10 @@ def _apply(
     is_ours = len(strangers) < len(names)
     unseen, untold = _without_events(deps, provider, set(events), is_ours=is_ours, since=since, until=until)
     return BillReport(
-        until, since, until, agreed, settled, unseen, untold, len(strangers),
+        until, since, until, agreed, settled, unseen, len(untold), len(strangers),
         round(sum(one.usd or 0.0 for one in strangers), 6), differences[:NAMED_MAX],
         problem=NONE_OF_OURS if untold and not is_ours else None, unread=unread,
+        untold_jobs=untold[:NAMED_MAX],
     )  # fmt: skip
 
 
@@ -197,12 +200,12 @@ def _settle(deps: Deps, job_id: str, units: float | None, usd: float) -> bool:
 
 def _without_events(
     deps: Deps, provider: str, seen: set[str], *, is_ours: bool, since: datetime, until: datetime
-) -> tuple[int, int]:
-    """(open takes that are not charged, as no event tells of them; billed ones of which none tells).
+) -> tuple[int, list[str]]:
+    """(open takes that are not charged, as no event tells of them; ids of billed ones of which none tells).
 
     is_ours: events tell of our takes. Those that tell of none, though some were billed, prove nothing.
     """
-    unseen, untold, after = list[str](), 0, ""
+    unseen, untold, after = list[str](), list[str](), ""
     while True:
         with deps.store.read() as session:
             ended = open_charges.asked_between(
@@ -217,7 +220,7 @@ def _without_events(
                 continue
             if charge_of(job).state == ChargeState.MAY_BE_CHARGED:
                 unseen.append(job.id)
-            untold += bool(job.billed_usd)
+            untold += [job.id] if job.billed_usd else []
     if untold and not is_ours:
         return 0, untold
     return sum(_settle(deps, job_id, 0.0, 0.0) for job_id in unseen), untold

@@ -52,12 +52,14 @@ class Banner:
     """Something that a person should know. level: "error" or "warning".
 
     remedy: what whoever runs Dailies does about it: commands and settings, for the Operations page alone.
+    of_money: it is about the account that takes are paid from.
     """
 
     level: str
     title: str
     message: str
     remedy: str = ""
+    of_money: bool = False
 
 
 def collect_numbers(deps: Deps) -> StatusNumbers:
@@ -150,9 +152,10 @@ def _pause_banner(provider: str, paused: ProviderPause) -> Banner:
 
 
 def _balance_banner(deps: Deps, provider: str, short: Shortage) -> Banner:
-    minutes = _since_s(short.seen_at, deps.clock.now()) // 60
+    minutes = int(_since_s(short.seen_at, deps.clock.now()) // 60)
+    ago = f"{minutes} min ago" if minutes else "just now"
     sign = "−" if short.usd < 0 else ""
-    seen = f"Balance {sign}${abs(short.usd):,.2f}, seen {minutes:.0f} min ago."
+    seen = f"Balance {sign}${abs(short.usd):,.2f}, seen {ago}."
     if short.is_used_up:
         then = f"{provider} locks an account without credit: takes wait then, and lose nothing."
         return Banner("error", f"The balance at {provider} is used up", f"{seen} {then} Add credit there.")
@@ -160,7 +163,7 @@ def _balance_banner(deps: Deps, provider: str, short: Shortage) -> Banner:
         lasts = floor(short.lasts_days * 10) / 10
         seen += f" It lasts {lasts:.1f} days at the last week's ${short.day_usd:,.2f} a day."
     says = f"{seen} Add credit before {provider} locks the account."
-    return Banner("warning", f"The balance at {provider} is running low", says)
+    return Banner("warning", f"The balance at {provider} is running low", says, of_money=True)
 
 
 def _since_s(at: datetime, now: datetime) -> float:

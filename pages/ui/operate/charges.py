@@ -80,6 +80,11 @@ def _draw_events(deps: Deps) -> None:
             cards.DETAIL, label=f"Corrected: {text.plain(words)}",
             icon=":material/difference:", query_params={"take": each.job_id},
         )  # fmt: skip
+    for job_id in report.untold_jobs[:LISTED]:
+        st.page_link(
+            cards.DETAIL, label=f"Billed, and not in the events: {text.plain(f'take …{job_id[-6:]}')}",
+            icon=":material/difference:", query_params={"take": job_id},
+        )  # fmt: skip
 
 
 def _report_words(report: BillReport) -> str:
@@ -90,7 +95,7 @@ def _report_words(report: BillReport) -> str:
     if report.untold:
         words.append(f"{report.untold} billed, of which they say nothing")
     if report.unread:
-        words.append(f"{report.unread} with an amount that can't be read")
+        words.append(f"{report.unread} with an amount that can't be read or believed")
     if report.strangers:
         words.append(f"{report.strangers} requests that no take knows ({text.dollars(report.strangers_usd)})")
     return ", ".join(words) + "."

@@ -245,8 +245,9 @@ def _row(deps: Deps, model: VideoModel) -> None:
 
 def _about(model: VideoModel) -> str:
     """Its title, kind and id; why it can't be used, or else what it is and what to know about its price."""
-    words = text.shorten(" ".join(filter(None, (model.description, prices.note_words(model)))), ABOUT_CHARS)
-    below = text.plain(words) if model.usable else f":red[:material/block: {text.plain(model.reason)}]"
+    words = text.shorten(" ".join(filter(None, (model.description, prices.doubt_words(model)))), ABOUT_CHARS)
+    told = "  \n".join(text.plain(one) for one in (words, prices.news_words(model)) if one)  # news: whole
+    below = told if model.usable else f":red[:material/block: {text.plain(model.reason)}]"
     title = f"**{text.plain(model.title)}** · {text.plain(_spaced(model.category))}"
     return f"{title} · `{model.id.replace('`', '')}`" + (f"  \n{below}" if below else "")
 

@@ -20,6 +20,10 @@ DAYS_MAX = 400
 OTHERS = "(others)"
 #: Pixels of a line of its own, and of the legend and the axis around all of them.
 LINE_PX, AROUND_PX = 30, 110
+#: Of bars that stand side by side.
+DAYS_PX = 280
+#: The legend's columns, and pixels of each line of it beyond the first: they are not taken from the bars.
+LEGEND_COLUMNS, LEGEND_LINE_PX = 3, 18
 #: What a bar is made of, from its foot, and the colours of each in either light.
 _PARTS = ("Billed", "Wasted", "Open")
 _PART_COLOURS = {"light": ("#0B6B7A", "#C6362B", "#869496"), "dark": ("#4FB3C2", "#E5685C", "#6F7B80")}
@@ -108,6 +112,7 @@ def _chart(query: SpendQuery, rows: list[dict[str, Any]]) -> alt.Chart:
     chart = alt.Chart(alt.InlineData(values=rows)).mark_bar(cursor="pointer")
     money = alt.Axis(format="$,.2~f", title=None, tickCount=5)
     along, height = _axis_of_groups(query, rows)
+    height += LEGEND_LINE_PX * ((len(series) - 1) // LEGEND_COLUMNS)
     amount = (alt.Y if query.by in _IN_TIME else alt.X)("usd:Q", axis=money, stack="zero")
     made: alt.Chart = (
         chart.add_params(alt.selection_point(name="pick", fields=["of", "part"], on="click", clear=False))
@@ -117,7 +122,7 @@ def _chart(query: SpendQuery, rows: list[dict[str, Any]]) -> alt.Chart:
             color=alt.Color(
                 "series:N",
                 scale=alt.Scale(domain=series, range=list(colours.values())),
-                legend=alt.Legend(title=None, orient="top", columns=3, labelLimit=130),
+                legend=alt.Legend(title=None, orient="top", columns=LEGEND_COLUMNS, labelLimit=130),
             ),
             opacity=alt.condition("datum.lit", alt.value(1), alt.value(0.25)),
             order=alt.Order("place:Q"),
@@ -155,14 +160,12 @@ def _axis_of_groups(query: SpendQuery, rows: list[dict[str, Any]]) -> tuple[alt.
             labelOverlap=True,
             labelExpr=f"utcFormat(toDate(datum.value), '{_IN_TIME[query.by]}')",
         )
-        return alt.X(
-            "of:O", sort=sorted({row["of"] for row in rows}), axis=axis
-        ), 340 if query.crossed else 280
+        return alt.X("of:O", sort=sorted({row["of"] for row in rows}), axis=axis), DAYS_PX
     sums: dict[str, float] = defaultdict(float)
     for row in rows:
         sums[row["shown"]] += row["usd"] if row["of"] != OTHERS else 0.0
     names = sorted(sums.keys() - {OTHERS}, key=lambda name: (-sums[name], name))
-    axis = alt.Axis(title=None, labelLimit=150)
+    axis = alt.Axis(title=None, labelLimit=150, labelOverlap=False)  # none is left out
     return alt.Y("shown:N", sort=[*names, OTHERS], axis=axis), AROUND_PX + LINE_PX * len(
         {row["of"] for row in rows}
     )

@@ -34,8 +34,8 @@ def draw_choices(today: date) -> SpendQuery:
         )  # fmt: skip
         since, until = days_of(str(chosen), today)
         if chosen == "custom":
-            since = st.date_input("From", since, key="since", bind="query-params", width=130)
-            until = st.date_input("To", max(since, until), key="until", bind="query-params", width=130)
+            since = st.date_input("From", since, key="since", bind="query-params", width=150)
+            until = st.date_input("To", max(since, until), key="until", bind="query-params", width=150)
         by = st.segmented_control(
             "By",
             BY,
@@ -49,7 +49,7 @@ def draw_choices(today: date) -> SpendQuery:
         by = Dimension(by or BY[0])
         crossed = st.selectbox(
             "And by", [one for one in BY if one is not by], key="and", index=None, placeholder="and by …",
-            label_visibility="collapsed", width=125, bind="query-params",
+            label_visibility="collapsed", width=170, bind="query-params",
         )  # fmt: skip
     first, last = sorted((since, until))
     crossed = Dimension(crossed) if crossed else None

@@ -7,6 +7,7 @@ from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.money import statements
 from backend.services.money.spend_query import Dimension
+from backend.services.money.spending import Spent
 from pages.ui import context, text
 from pages.ui.spend import choices
 
@@ -18,20 +19,37 @@ def draw_statements(deps: Deps, viewer: Viewer) -> None:
     if not found and waiting is None:
         st.caption("A month can be closed once it has ended.")
     if waiting is not None:
-        name = choices.shown_as(Dimension.MONTH, waiting)
-        st.button(
-            f"Close {name}", key="close-month", icon=":material/lock:", on_click=_close,
-            args=(waiting,),
-            help="For good: later bills don't change it, and come as corrections in the next one.",
-        )  # fmt: skip
+        _draw_closing(*waiting)
     for statement in found:
         _draw_statement(statement)
+
+
+def _draw_closing(month: str, spent: Spent) -> None:
+    """What would be frozen, and the button that does: it can't be taken back."""
+    name = choices.shown_as(Dimension.MONTH, month)
+    with st.popover(f"Close {name}", icon=":material/lock:", key="closing-month"):
+        parts = [f"billed {_dollars(spent.billed_usd)}", f"open {_dollars(spent.open_usd)}"]
+        parts += [f"{spent.unpriced:,} of unknown price"] if spent.unpriced else []
+        takes = f"{spent.takes:,} {'take' if spent.takes == 1 else 'takes'}"
+        st.markdown(f"**{name}** · {takes} · {' · '.join(parts)}")
+        st.caption(
+            "Its statement never changes, and the month can't be opened again. What is billed or given back "
+            "later stands as corrections in the next month that is closed."
+        )
+        st.button("Close for good", key="close-month", on_click=_close, args=(month,))
+
+
+def _dollars(usd: float | None) -> str:
+    return "?" if usd is None else text.plain(text.dollars(usd))
 
 
 def _draw_statement(statement: statements.Statement) -> None:
     name, said = choices.shown_as(Dimension.MONTH, statement.month), statement.said
     with st.container(key=f"statement-{statement.month}", horizontal=True, vertical_alignment="center"):
-        billed = text.plain(text.dollars(said["total"]["billed_usd"]))
+        total = said["total"]
+        amounts = f"billed {_dollars(total['billed_usd'])}"
+        amounts += f" · open {_dollars(total['open_usd'])}" if total["open_usd"] else ""
+        amounts += f" · {total['unpriced']:,} of unknown price" if total["unpriced"] else ""
         corrected = said["corrected"]["billed_usd"]
         more = (
             f" · corrections of earlier months {text.plain(text.dollars(corrected))}"
@@ -39,7 +57,7 @@ def _draw_statement(statement: statements.Statement) -> None:
             else ""
         )
         st.markdown(
-            f"**{name}** · billed {billed}{more}  \n"
+            f"**{name}** · {amounts}{more}  \n"
             f"Closed {statement.closed_at:%Y-%m-%d %H:%M} UTC by {text.plain(statement.closed_by)} · "
             f"SHA-256 `{statement.sha256[:16]}…`",
             help=statement.sha256,

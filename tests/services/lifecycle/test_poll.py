@@ -5,6 +5,8 @@ import pytest
 
 from backend.catalogue.models import Catalogue
 from backend.providers.base import RequestRef
+from backend.services.money.charges import ChargeState, charge_of, told_trouble
+from backend.store.money import ledger
 from tests import databases
 
 
@@ -40,6 +42,30 @@ def test_a_failure_is_told_in_plain_words_without_the_prompt_and_nothing_is_sent
     assert job.owner == "ana", "whoever records an end leaves a take to its person"
     world.looks(job, 3)
     assert world.posts == 1
+
+
+@databases.BOTH
+@pytest.mark.parametrize(
+    ("marker", "state", "charged"),
+    [
+        ("error=422", ChargeState.MAY_BE_CHARGED, "maybe"),  # fal may bill it where time was used
+        ("error=422 never", ChargeState.MAY_BE_CHARGED, "maybe"),
+        ("error=500", ChargeState.NOT_CHARGED, "no"),  # fal never bills its own breakdown
+    ],
+)
+def test_a_failure_of_which_no_header_says_what_it_cost_stays_open_however_often_it_is_asked_about(
+    world, marker, state, charged
+):
+    job = world.until(world.ask(f"[sim:{marker}]", params={"duration": "5"}), "failed")
+    for _ in range(3):
+        world.looks(job, 1)
+        job, charge = world.job(job), charge_of(world.job(job))
+        told = told_trouble(job, charge)
+        assert (charge.state, told.charged if told else None) == (state, charged)
+        with world.deps.store.read() as session:
+            counts = ledger.counted_micros(session, job.id)
+        assert counts == (700_000 if charged == "maybe" else 0)
+    assert job.due_at is None, "it is asked about no more: an admin, or billing events, say the rest"
 
 
 @pytest.mark.parametrize("marker", ["requeue", "poll-500=3"])

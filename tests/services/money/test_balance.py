@@ -79,7 +79,7 @@ def test_it_is_asked_for_every_ten_minutes_with_one_question_whatever_the_answer
     ("usd", "spent_usd", "level", "says"),
     [
         (10.0, 0.0, None, ""),
-        (9.99, 0.0, "warning", "Balance $9.99, seen 0 min ago. Add credit"),
+        (9.99, 0.0, "warning", "Balance $9.99, seen just now. Add credit"),
         (62.0, 140.0, None, ""),
         (59.0, 140.0, "warning", "It lasts 2.9 days at the last week's $20.00 a day."),
         (40.0, 140.0, "warning", "It lasts 2.0 days at the last week's $20.00 a day."),

@@ -79,7 +79,9 @@ def test_a_month_is_closed_once_after_it_has_ended_by_an_admin(sidecar):
             close(sidecar, wrong)
     assert statements.next_month(sidecar.deps, LOCAL_VIEWER) is None
     pass_a_month(sidecar)
-    assert statements.next_month(sidecar.deps, LOCAL_VIEWER) == month
+    waiting = statements.next_month(sidecar.deps, LOCAL_VIEWER)
+    assert waiting is not None
+    assert (waiting[0], waiting[1].takes) == (month, 1)
     with pytest.raises(NotAllowed):
         close(sidecar, month, ANA)
     close(sidecar, month)
