@@ -149,12 +149,17 @@ def test_a_view_is_kept_opened_by_one_click_and_deleted_once_that_is_confirmed(v
     app.text_input(key="views:name").set_value("What went wrong")
     app.toggle(key="views:shared").set_value(True)
     app.button(key="save-view").click().run()
+    assert app.toggle(key="views:shared").value is False, "the next one is one's own"
     (kept,) = views.list_views(desk.deps, BEN)
     assert (kept.name, kept.owner, kept.shared) == ("What went wrong", LOCAL_VIEWER.name, True)
     app = visit(GALLERY, q="dress")
     assert prompts(app) == ["red dress"]
     app.button(key=f"view-{kept.id}").click().run()
     assert (prompts(app), dict(app.query_params)) == (["red fox"], {"status": "failed", "sort": "oldest"})
+    app.button(key=f"ask-rename-view-{kept.id}").click().run()
+    app.text_input(key="views:new-name").set_value("What failed")
+    app.button(key="rename-view").click().run()
+    assert [view.name for view in views.list_views(desk.deps, BEN)] == ["What failed"]
     app.button(key=f"ask-delete-view-{kept.id}").click().run()
     app.button(key="keep-view").click().run()
     app.button(key=f"ask-delete-view-{kept.id}").click().run()

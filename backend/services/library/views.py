@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from urllib.parse import parse_qsl, urlencode
 
+from sqlmodel import Session
+
 from backend.domain.access.roles import Do
 from backend.domain.errors import InvalidRequest, NotAllowed, NotFound
 from backend.domain.library.marks import fold_name
@@ -68,6 +70,30 @@ def save_view(
         return kept
 
 
+def rename_view(deps: Deps, viewer: Viewer, view_id: str, name: str) -> SavedView:
+    """Give a saved view another name; what it asks for, and who sees it, stay.
+
+    Raises:
+        NotFound, NotAllowed: as `delete_view`.
+        InvalidRequest: that is no name, or its owner has another view of that name.
+    """
+    viewer.must(Do.RATE)
+    name = " ".join(clean_text(name).split())
+    if faults := _name_faults(name):
+        raise InvalidRequest(faults)
+    with deps.store.begin() as session:
+        view = _get_to_change(session, viewer, view_id)
+        if not views.is_free(session, view, fold_name(name)):
+            raise InvalidRequest({"name": f"there is another view that is called {name!r}"})
+        changed = {"name": (view.name, name), "owner": (view.owner, view.owner)}
+        view.name, view.folded, view.changed_at = name, fold_name(name), deps.clock.now()
+        session.add(view)
+        record(
+            session, deps, viewer, Action.VIEW_SAVED, object_type="view", object_id=view_id, changed=changed
+        )
+        return view
+
+
 def delete_view(deps: Deps, viewer: Viewer, view_id: str) -> None:
     """Delete a saved view; no take changes.
 
@@ -77,18 +103,23 @@ def delete_view(deps: Deps, viewer: Viewer, view_id: str) -> None:
     """
     viewer.must(Do.RATE)
     with deps.store.begin() as session:
-        view = views.get_view(session, view_id)
-        if not viewer.owns(view.owner):
-            if not view.shared:
-                raise NotFound("There is no saved view with that id.")
-            if not viewer.may(Do.CHANGE_OTHERS):
-                why = f"{view.name!r} is {view.owner}'s; only they, a reviewer or an admin can delete it."
-                raise NotAllowed(why, status=403, deed=Do.CHANGE_OTHERS)
+        view = _get_to_change(session, viewer, view_id)
         views.delete_view(session, view_id)
         record(
             session, deps, viewer, Action.VIEW_DELETED, object_type="view", object_id=view_id,
             changed={"name": (view.name, None), "owner": (view.owner, None)},
         )  # fmt: skip
+
+
+def _get_to_change(session: Session, viewer: Viewer, view_id: str) -> SavedView:
+    view = views.get_view(session, view_id)
+    if not viewer.owns(view.owner):
+        if not view.shared:
+            raise NotFound("There is no saved view with that id.")
+        if not viewer.may(Do.CHANGE_OTHERS):
+            why = f"{view.name!r} is {view.owner}'s; only they, a reviewer or an admin can change it."
+            raise NotAllowed(why, status=403, deed=Do.CHANGE_OTHERS)
+    return view
 
 
 def pairs_of(view: SavedView) -> list[tuple[str, str]]:

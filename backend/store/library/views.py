@@ -40,6 +40,15 @@ def put_view(session: Session, view: SavedView) -> SavedView:
     return kept
 
 
+def is_free(session: Session, view: SavedView, folded: str) -> bool:
+    """Has its owner no other view of this name? Until the transaction ends none comes."""
+    acquire_advisory_lock(session, f"views:{view.owner}")
+    others = select(SavedView.id).where(
+        SavedView.owner == view.owner, SavedView.folded == folded, SavedView.id != view.id
+    )
+    return session.exec(others).first() is None
+
+
 def delete_view(session: Session, view_id: str) -> None:
     """Take it away."""
     session.exec(delete(SavedView).where(col(SavedView.id) == view_id))

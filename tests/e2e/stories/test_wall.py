@@ -231,5 +231,10 @@ def test_a_failed_take_says_in_the_lightbox_what_it_cost_and_is_retried_there(wa
     eventually(lambda: len(studio.rows("SELECT 1 FROM job WHERE prompt = 'Look 000'")) == 2)
     light.get_by_role("button", name=re.compile("^Retry · ")).click()
     expect(light.get_by_text("This take was retried before")).to_be_visible()
+    wall.press("ArrowLeft")
+    expect(light.get_by_text("Look 001", exact=True)).to_be_visible()
+    said = light.locator(".look:not(.away) .reason:visible").inner_text().lower().split(" · ")
+    assert len(said) == len(set(said)), "what comes next is said once"
+    wall.press("ArrowRight")
     light.get_by_role("link", name="Edit and rerun").click()
     expect(page.locator(".st-key-form-prompt textarea")).to_have_value("Look 000")

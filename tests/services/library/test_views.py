@@ -29,6 +29,21 @@ def test_a_view_is_its_owners_or_the_teams_and_its_name_is_there_once(world):
     assert seen(deps, ANA) == [("ben", "best of")]
 
 
+def test_a_view_is_renamed_and_takes_nobody_elses_name_nor_another_of_the_same_person(world):
+    deps = world.deps
+    mine, other = (views.save_view(deps, ANA, name, QUERY) for name in ("Best", "Worst"))
+    views.save_view(deps, BEN, "Spring", [], shared=True)
+    renamed = views.rename_view(deps, ANA, mine.id, "  Spring ")
+    assert (renamed.id, renamed.name, views.pairs_of(renamed)) == (mine.id, "Spring", QUERY)
+    assert views.rename_view(deps, ANA, mine.id, "SPRING").name == "SPRING"
+    for name in ("worst", "  ", "x" * 61):
+        with pytest.raises(InvalidRequest):
+            views.rename_view(deps, ANA, mine.id, name)
+    assert {name for _, name in seen(deps, ANA)} == {"SPRING", "Spring", "Worst"}
+    with pytest.raises(NotFound):
+        views.rename_view(deps, BEN, other.id, "Mine now")
+
+
 def test_who_may_delete_a_view_and_who_may_share_one(world):
     deps = world.deps
     private, shared = (

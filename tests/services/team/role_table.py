@@ -242,6 +242,7 @@ TABLE: Mapping[str, Asks] = {
     "library.marking.write_marks": told(RECORDS, lambda f, g: None),
     "library.views.delete_view": needs(Do.RATE)("none"),
     "library.views.list_views": needs(SEE)(),
+    "library.views.rename_view": needs(Do.RATE)("none", "x"),
     "library.views.save_view": needs(Do.RATE)("mine", []),
     "lifecycle.fetching.choices.fetch_after_all": about("change", CHANGE)(),
     "lifecycle.fetching.choices.give_up_files": about("change", CHANGE)(),

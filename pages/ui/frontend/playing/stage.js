@@ -140,10 +140,7 @@ const sayState = (stage, what) => {
   if (what.kind !== "none" && !card.trashed) return say(stage)
   if (card.trashed) return say(stage, "delete", "gray", "In the trash",
     card.may?.restore ? "It can be restored from here." : card.why || "Whoever made it, or a reviewer, can restore it.")
-  if (card.moving) {
-    const line = [...new Set([card.why, card.queue, card.slow])].filter(Boolean).join(" · ")
-    return say(stage, card.icon, card.tone, card.word, line, card.trouble)
-  }
+  if (card.moving) return say(stage, card.icon, card.tone, card.word, card.why, card.trouble)
   if (card.status !== "completed") {
     learn(stage)
     return say(stage, card.icon, card.tone, card.word, stage.told?.what ?? card.why, stage.told?.rest)
