@@ -143,6 +143,7 @@ def test_every_page_opens_by_its_address_and_is_read_heard_and_pressed_in_both_l
         ]
         if found := at_a_desk + on_a_phone:
             wrong[path] = found
+    window.close()  # nothing was asked for that is not there
     assert not wrong, "\n".join(f"{path}: {one}" for path, found in wrong.items() for one in found)
 
 
