@@ -35,8 +35,7 @@ def purge_old(deps: Deps) -> int:
     days, now = deps.settings.audit_keep_days, deps.clock.now()
     if days is None:
         return 0
-    with deps.store.read() as session:
-        last = PURGE.read(session)
+    last = PURGE.query(deps.store)
     if last is not None and last.keep_days == days and timedelta(0) <= now - last.at < LOOK_EVERY:
         return 0
     total, before = 0, now - timedelta(days=days)

@@ -126,10 +126,10 @@ def refresh_if_due(deps: Deps, *, scheduled: bool) -> None:
 
 def _begin_if_due(deps: Deps, scheduled: bool) -> bool:
     """Is it due, and this worker the one to do it?"""
-    now = deps.clock.now()
-    with deps.store.read() as session:  # nearly always there is nothing to do, and nobody to wait for
-        if not _is_due(REFRESH.read(session), live_catalogue.NEWEST.read(session), now, scheduled):
-            return False
+    now, known = deps.clock.now(), REFRESH.query(deps.store)
+    # Nearly always there is nothing to do, and nobody to wait for.
+    if not _is_due(known, live_catalogue.NEWEST.query(deps.store), now, scheduled):
+        return False
     with deps.store.begin() as session:
         known, newest = REFRESH.lock_and_read(session), live_catalogue.NEWEST.read(session)
         due = _is_due(known, newest, deps.clock.now(), scheduled)

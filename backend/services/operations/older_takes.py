@@ -68,12 +68,14 @@ def wake_older(deps: Deps) -> int:
         remote = bool(deps.storage.link_origins())
     except MediaError:  # a bucket whose keys this process never got: it can't complete anything
         return 0
+    walk = WALK.query(deps.store)
+    if walk is None or (walk.over and not timedelta(0) <= now - walk.at < ROUND_EVERY):
+        walk = OlderWalk(now)
+    if walk.over:
+        return 0
     with deps.store.read() as session:
-        walk = WALK.read(session)
-        if walk is None or (walk.over and not timedelta(0) <= now - walk.at < ROUND_EVERY):
-            walk = OlderWalk(now)
         room = AT_WORK_MAX - claims.count_stored_at_work(session, now=now)
-        if walk.over or room <= 0:
+        if room <= 0:
             return 0
         after = TakeQuery(ENDED, WALK_BATCH, after=walk.last_id)
         rows = pages.find_page(session, after).items

@@ -88,9 +88,7 @@ def reconcile_if_due(deps: Deps) -> None:
     """Read the provider's billing events if a day has passed since, and if a key allows."""
     if not deps.settings.reads_bills:
         return
-    now = deps.clock.now()
-    with deps.store.read() as session:
-        last = REPORT.read(session)
+    now, last = deps.clock.now(), REPORT.query(deps.store)
     wait = RETRY_AFTER if last is not None and last.problem else EVERY
     if last is None or now - last.at >= wait or now < last.at:
         reconcile_bills(deps)

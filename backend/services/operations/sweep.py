@@ -253,8 +253,7 @@ def look_at(deps: Deps, session: Any, video_id: str) -> Sequence[Job]:
 def _tidy_storage(deps: Deps) -> int:
     """Have storage remove what a killed process left half-placed; it looks through all of it, so seldom."""
     now = deps.clock.now()
-    with deps.store.read() as session:
-        last = TIDIED.read(session)
+    last = TIDIED.query(deps.store)
     if last is not None and timedelta(0) <= now - last.at < TIDY_EVERY:
         return 0
     with deps.store.begin() as session:

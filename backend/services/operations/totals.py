@@ -84,8 +84,7 @@ def update_totals(deps: Deps) -> None:
     """Count what has settled since the last time, and add new lines of the ledger to the kept sums."""
     _add_up(deps)
     now = deps.clock.now()
-    with deps.store.read() as session:
-        last = _TALLY.read(session) or _NOTHING
+    last = _TALLY.query(deps.store) or _NOTHING
     if now - last.at < UPDATE_EVERY:
         return
     note_inputs(deps, before=now - SETTLED_AFTER)

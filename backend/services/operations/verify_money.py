@@ -104,10 +104,9 @@ def verify_money(deps: Deps, *, on_progress: Callable[[str], None]) -> MoneyVeri
 def check_money(deps: Deps) -> int:
     """The sweep's part: once a day, a piece at a time; returns how many differences this piece had."""
     now = deps.clock.now()
-    with deps.store.read() as session:
-        known = MONEY_CHECK.read(session) or _NEVER
-        if known.done_at is not None and timedelta(0) <= now - known.at < CHECK_EVERY:
-            return 0
+    known = MONEY_CHECK.query(deps.store) or _NEVER
+    if known.done_at is not None and timedelta(0) <= now - known.at < CHECK_EVERY:
+        return 0
     begins = known.done_at is not None or known is _NEVER
     check = MoneyCheck(now, line=known.line, total=known.total) if begins else known
     before = len(check.differences)

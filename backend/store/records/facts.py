@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from sqlmodel import Session
 
 from backend.models import KeyValue
+from backend.store.database.engine import Store
 from backend.store.records import key_values
 
 
@@ -33,6 +34,11 @@ class Fact(Generic[T]):
         """The fact; None when nobody knows it yet."""
         row = session.get(KeyValue, self.name, populate_existing=True)
         return None if row is None else self.typed(row)
+
+    def query(self, store: Store) -> T | None:
+        """The same by one bare statement: for what is asked again and again, and alone."""
+        row = key_values.query_row(store, self.name)
+        return None if row is None else self._adapter.validate_python({**row[0], "at": row[1]})
 
     def lock_and_read(self, session: Session) -> T | None:
         """The same; until the transaction ends, nobody else decides by it, also by there being none."""

@@ -15,6 +15,7 @@ from backend.store.database.engine import Store
 from backend.store.database.locks import acquire_advisory_lock
 
 _VALUE = columns(col(KeyValue.value)).where(col(KeyValue.name) == bindparam("name"))
+_ROW = columns(col(KeyValue.value), col(KeyValue.at)).where(col(KeyValue.name) == bindparam("name"))
 
 
 def get(session: Session, name: str) -> KeyValue | None:
@@ -34,6 +35,12 @@ def query_value(store: Store, name: str) -> dict[str, Any] | None:
     """As `get_value`, in no transaction: for what never changes once it is known. Raises StoreUnavailable."""
     rows = store.query(_VALUE, {"name": name})
     return rows[0][0] if rows else None
+
+
+def query_row(store: Store, name: str) -> tuple[dict[str, Any], datetime] | None:
+    """(value, since when), in no transaction; None when nobody knows it yet. Raises StoreUnavailable."""
+    rows = store.query(_ROW, {"name": name})
+    return (rows[0][0], rows[0][1]) if rows else None
 
 
 def get_value_for_update(session: Session, name: str) -> dict[str, Any] | None:

@@ -40,10 +40,10 @@ def list_odd_bills(deps: Deps, viewer: Viewer) -> Sequence[Job]:
 def find_odd_bills(deps: Deps) -> int:
     """Once a day: note what an older program did not, forget what is decided; returns how many are news."""
     now = deps.clock.now()
+    last = LAST_LOOK.query(deps.store)
+    if last is not None and timedelta(0) <= now - last.at < LOOK_EVERY:
+        return 0
     with deps.store.read() as session:
-        last = LAST_LOOK.read(session)
-        if last is not None and timedelta(0) <= now - last.at < LOOK_EVERY:
-            return 0
         known = {job.id for job in open_charges.list_odd(session)}
         counted = open_charges.find_unbilled_counts(session)
     odd = [job_id for job_id, charge in counted if Decision.of(charge).is_suspicious]

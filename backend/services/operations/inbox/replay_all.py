@@ -108,8 +108,7 @@ def resume_replay(deps: Deps, viewer: Viewer) -> None:
 
 def last_replay(deps: Deps) -> ReplayProgress | None:
     """The newest replay, however far it is; None: there never was one."""
-    with deps.store.read() as session:
-        return REPLAY.read(session)
+    return REPLAY.query(deps.store)
 
 
 def work_off_replay(deps: Deps) -> int:
