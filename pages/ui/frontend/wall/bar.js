@@ -53,7 +53,7 @@ const makeBar = place => {
   busy.hidden = true
   busy.setAttribute("aria-label", "Progress")
   bar.append(count, all, buttons, close, busy, menu)
-  bar.onkeydown = event => { if (event.key === "Escape" && !menu.hidden) { event.stopPropagation(); closeMenu(place) } }
+  bar.onkeydown = event => { if (event.key === "Escape" && !menu.hidden) { event.stopPropagation(); leaveMenu(place) } }
   Object.assign(place, { bar, menu, busy, barCount: count, barAll: all, barDown: down, barWrites: writes })
   wall.on("select", () => drawBar(place))
   wall.on("items", () => drawBar(place))
@@ -119,6 +119,13 @@ const closeMenu = place => {
   place.menuOf?.setAttribute("aria-expanded", "false")
   place.menuOf = null
   place.menu.hidden = true
+}
+
+// What is selected stays; the focus is where the menu was opened.
+const leaveMenu = place => {
+  const opened = place.menuOf
+  closeMenu(place)
+  opened?.focus({ preventScroll: true })
 }
 
 const menuItem = (menu, name, label, act) => {

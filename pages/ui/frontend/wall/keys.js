@@ -10,7 +10,7 @@ const WALL_KEYS = [
   ["Shift + click", "Select all up to there"],
   ["Drag", "Select what the frame touches"],
   ["Ctrl + A", "Select all that are loaded"],
-  ["Esc", "Select none"],
+  ["Esc", "Close the menu; select none"],
   ["H or ?", "This help"],
 ]
 
@@ -106,6 +106,7 @@ const keyOnWall = (place, event) => {
   }
   if (key === "z") { place.undo(); return true }
   if (key === "h" || key === "?") { place.help(); return true }
+  if (key === "Escape" && !place.menu.hidden) { leaveMenu(place); return true }
   if (key === "Escape" && (wall.select.size || wall.everything)) { wall.chooseNone(); return true }
   const id = place.current
   if (!id || !place.index.has(id)) return false
