@@ -102,7 +102,7 @@ def draw_figures(deps: Deps, viewer: Viewer, *, mine: bool = False) -> None:
             limit = spent.tightest_limit
             _figure("Budget", text.dollars(limit.left_usd), limit.left_words, bad=limit.is_near)
         at_risk, bad = text.dollars(spent.at_risk_usd), spent.held > 0
-        _figure("May have been charged", at_risk, _to_decide(spent.held), bad=bad)
+        _figure("Needs a decision", at_risk, _to_decide(spent.held), bad=bad)
     draw_warnings(spent)
 
 
@@ -161,9 +161,10 @@ def _unknown(number: int) -> str:
 
 
 def _to_decide(number: int) -> str:
+    """Of held takes alone: what else may have been charged stands on Operations, and waits for its bill."""
     if not number:
-        return "no decision needed"
-    return f"{number} {'take needs' if number == 1 else 'takes need'} a decision"
+        return "no take waits for one"
+    return f"{number} {'take' if number == 1 else 'takes'}, may have been charged"
 
 
 def _figure(label: str, value: str, below: str, *, bad: bool = False) -> None:

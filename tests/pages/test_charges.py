@@ -72,6 +72,15 @@ def test_what_may_be_charged_is_listed_and_written_off_and_said_the_same_way_eve
     assert "No charge is open" in words(visit(OPERATIONS))
 
 
+def test_no_figure_says_that_nothing_may_have_been_charged_beside_a_take_that_may(visit, desk):
+    job = desk.take("failed")
+    desk.change(job, error={"code": "x", "message": "Refused.", "charged": "maybe"})
+    app = visit(OPERATIONS)
+    assert link(app, "May be charged: ").endswith(job.id)
+    free = [one.label for one in app.metric if one.value.replace("\\", "") == "$0.00"]
+    assert "May have been charged" not in free
+
+
 def test_without_an_admin_key_the_page_says_what_stays_open(visit, desk):
     assert "Without FAL_ADMIN_KEY" in words(visit(OPERATIONS)).replace("\\", "")
 

@@ -45,7 +45,7 @@ def test_spent_left_and_at_risk_are_told(visit, desk, page):
         "Spent today": "$1.12",
         "This month": "$1.12",
         "Budget": "$0.88",
-        "May have been charged": "$0.70",
+        "Needs a decision": "$0.70",
     }
     assert figures(visit(page)).items() >= spent.items()
 
