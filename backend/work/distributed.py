@@ -8,9 +8,10 @@ One of them has the duty of keeping the time: it puts in what has fallen due, an
 import asyncio
 import logging
 from concurrent import futures
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
+from psycopg.abc import PQGen
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:  # importing it starts a process (`file`, to see the platform)
 
 log = logging.getLogger(__name__)
 
+R = TypeVar("R")
+
 #: Threads for each kind of work; for calls that stay open: as many as the provider allows.
 THREADS = {"submit": 8, "poll": 8, "fetch": 4}
 #: How often the one on duty puts in what has fallen due, in seconds: how late a poll may be.
@@ -40,6 +43,9 @@ FAILOVER_S = 2.0
 QUEUE_POLL_S = 1.0
 #: Connections of the queues' own, besides the four that listen: each is used for a moment.
 POOL_SIZE = 4
+#: A connection that waits for the server wakes by itself this often, in seconds. The driver wakes ten times
+#: a second, for a Ctrl-C that a loop has no need of: four that listen were most of what an idle worker did.
+WAKES_EVERY_S = 5.0
 #: After the database was away, in seconds.
 RECONNECT_S = 0.5
 #: The queue says that it stops; looks that go on are no longer its business after this, in seconds.
@@ -195,6 +201,14 @@ def _is_trouble(outcome: BaseException | None) -> bool:
     return isinstance(outcome, ConnectorException | psycopg.Error | PoolTimeout | OSError)
 
 
+class _QuietConnection(psycopg.AsyncConnection[Any]):
+    """Waits for what the server says, or for the line to break, and seldom wakes without either."""
+
+    async def wait(self, gen: PQGen[R], interval: float = WAKES_EVERY_S, timeout: float | None = None) -> R:
+        """See `AsyncConnection.wait`."""
+        return await super().wait(gen, interval, timeout)
+
+
 async def _configure(connection: "psycopg.AsyncConnection[Any]") -> None:
     await connection.set_autocommit(True)
     await connection.execute(_SESSION)
@@ -205,6 +219,7 @@ def _connections(deps: Deps) -> "AsyncConnectionPool[Any]":
     address, options = driver_conninfo(deps.store.url)
     return AsyncConnectionPool(
         address,
+        connection_class=_QuietConnection,
         kwargs={**options, "application_name": "dailies queue"},
         configure=_configure,
         min_size=1,
