@@ -87,7 +87,8 @@ def start(
 
     network: that of the calling thread, as a file, when it isn't that of the tests (`tests.hosts.network`).
     """
-    ours = (["-m", "backend"], ["-m", "tests.e2e.crash"], [str(ROOT / "webhook_server.py")])
+    modules = ("backend", "tests.e2e.crash", "tests.e2e.small_moves")
+    ours = (*(["-m", module] for module in modules), [str(ROOT / "webhook_server.py")])
     python, *words = command
     known = python == sys.executable and (words[:2] in ours or words[:1] in ours or _is_dashboard(words))
     if known and env.get("PYTHONPATH") == str(ROOT) and words[2:] != ["up"]:

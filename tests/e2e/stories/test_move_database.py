@@ -24,15 +24,21 @@ from backend.store.search import pages
 from backend.store.search.query import TakeQuery
 from tests import databases
 from tests.e2e.installation import Installation
+from tests.e2e.small_moves import BATCH
 from tests.waiting import eventually
 
 #: More than a batch, so that there is a middle to be killed in.
-ROWS = sqlite_to_postgres.BATCH + 100
+ROWS = BATCH + 10
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 #: A move needs both; the target is the server's.
 pytestmark = [pytest.mark.databases("postgres"), pytest.mark.xdist_group("a full file")]
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_to_postgres, "BATCH", BATCH)
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +189,7 @@ def test_a_copy_that_differs_is_found_and_the_file_stays_in_use(source, target, 
 def test_a_move_that_is_killed_is_finished_by_the_same_command(source, target, make_installation):
     """What has changed in the file meanwhile is moved as it is now."""
     installation: Installation = make_installation(DATABASE_URL=None)
-    words = ("-m", "backend", "move-database", source.url, target.url)
+    words = ("-m", "tests.e2e.small_moves", "move-database", source.url, target.url)
     migrate_schema(target)
     with target.engine.connect() as somebody:  # has written a row of the second batch, and not committed
         line = {
@@ -196,7 +202,7 @@ def test_a_move_that_is_killed_is_finished_by_the_same_command(source, target, m
         }
         somebody.execute(insert(History).values(line))
         first = installation.run("move", *words)
-        eventually(lambda: "history: 1,000" in first.said(), process=first)
+        eventually(lambda: f"history: {BATCH} of" in first.said(), process=first)
         first.kill()
     assert "Moved" not in first.said()
     with pytest.raises(SettingsError, match="half filled"):
