@@ -7,10 +7,11 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Integer, bindparam, func, literal, select, update
+from sqlalchemy import Integer, bindparam, event, func, literal, select, update
 from sqlalchemy.exc import DataError
 from sqlalchemy.orm.exc import DetachedInstanceError
 from sqlmodel import col
@@ -119,6 +120,22 @@ def test_what_is_in_use_when_a_store_closes_is_closed_when_it_is_given_back(stor
         assert session.connection().exec_driver_sql("SELECT 1").scalar() == 1
     with pytest.raises(Exception, match="closed"):
         in_use.execute("SELECT 1")
+
+
+@pytest.mark.databases("sqlite")  # of a server the pool's own connections are as quick
+def test_one_connection_serves_statements_alone_and_none_is_kept_of_a_store_that_is_closed(url, store):
+    taken: list[object] = []
+    event.listen(store.engine, "checkout", lambda *connection: taken.append(connection))
+    for _ in range(3):
+        assert store.query(select(literal(1)), {}) == [[1]]
+    assert len(taken) == 1
+    assert keep(store, "x", 1) is not None, "a statement alone leaves no transaction open"
+    store.close()
+    assert store.query(select(literal(1)), {}) == [[1]], "whoever comes too late is answered"
+    file = url.removeprefix("sqlite:///")
+    assert not [
+        at for at in Path("/proc/self/fd").iterdir() if at.exists() and str(at.readlink()).startswith(file)
+    ]
 
 
 @pytest.mark.databases("postgres")  # a reader of a file is never committed; there is nothing to refuse
