@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from xdist.workermanage import WorkerController
 
 from backend.bootstrap import build_deps
 from backend.services.deps import Deps
@@ -22,6 +23,7 @@ from simulator.server import listening
 from tests import databases, programs
 from tests.certificates import make_certificates
 from tests.compiled import compile_for_workers
+from tests.e2e import launcher
 from tests.proxy import Proxy
 from tests.signing import FakeClock, Publisher
 from tests.viewers import LOCAL_VIEWER
@@ -35,6 +37,8 @@ LONGEST = ("hosts", "deploy", "e2e")
 BEGUN_BY = 0.6
 #: So much free memory is enough for the files of all tests.
 SHARED_MEMORY_BYTES = 4 * 1024**3
+#: Where what is run once for all workers of a run can be found (`launcher.share`).
+FORKS_OF = pytest.StashKey[str]()
 
 
 #: What the network around a developer asks of programs. Tests stay on this machine.
@@ -61,19 +65,34 @@ def pytest_configure(config: pytest.Config) -> None:
     refused_deliveries.WRITE_EVERY_S = 0.0
     if config.option.timed:
         hold_to_the_second()
+    if given := getattr(config, "workerinput", {}).get("forks_of"):
+        launcher.join(given)
 
 
 def pytest_xdist_setupnodes(config: pytest.Config) -> None:
     compile_for_workers(config)
+    if _asks_for_whole_processes(config):
+        config.stash[FORKS_OF] = launcher.share()
+
+
+def pytest_configure_node(node: WorkerController) -> None:
+    node.workerinput["forks_of"] = node.config.stash.get(FORKS_OF, "")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One worker a core, two where half of the time is waiting; none where their start would take longer."""
-    asked = [Path(argument.partition("::")[0]).resolve() for argument in config.args]
-    if all(path.is_file() or path.name == "unit" for path in asked):
+    if all(path.is_file() or path.name == "unit" for path in _asked(config)):
         return 0
-    waits = any(path == HERE or path.name in LONGEST for path in asked)
-    return len(os.sched_getaffinity(0)) * (2 if waits else 1)
+    return len(os.sched_getaffinity(0)) * (2 if _asks_for_whole_processes(config) else 1)
+
+
+def _asked(config: pytest.Config) -> list[Path]:
+    return [Path(argument.partition("::")[0]).resolve() for argument in config.args]
+
+
+def _asks_for_whole_processes(config: pytest.Config) -> bool:
+    """Are there tests among them that start the program, and so wait for half of their time?"""
+    return any(path == HERE or path.name in LONGEST for path in _asked(config))
 
 
 @pytest.hookimpl(trylast=True)

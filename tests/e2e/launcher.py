@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import ModuleType
@@ -71,7 +71,20 @@ class Fork(ForkServerProcess):
 
 def prepare() -> None:
     """What processes are copies of runs: on the network of this thread, where it stays."""
-    forkserver.ensure_running()
+    forkserver._forkserver.ensure_running()
+
+
+def share() -> str:
+    """The same, for all workers of a run, until this process ends: to be given to each of them (`join`)."""
+    prepare()
+    return str(forkserver._forkserver._forkserver_address)
+
+
+def join(address: str) -> None:
+    """Processes of this worker are copies of what `share` runs: it need not import the program once more."""
+    shared = forkserver._forkserver
+    shared._forkserver_address, shared._forkserver_alive_fd = address, os.open(os.devnull, os.O_RDONLY)
+    shared.ensure_running = resource_tracker.ensure_running  # whoever shares it has
 
 
 def start(
