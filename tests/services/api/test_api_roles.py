@@ -1,5 +1,6 @@
 """Every route × every role, and without a token, with a wrong one, with one that ended or was revoked."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -48,6 +49,8 @@ SENT_BY: dict[tuple[str, str], dict[str, Any]] = {
 ENDED = ("/api/video/takes/<job_id>", "/api/video/takes/<job_id>/restore")
 #: These want a name that is free.
 NAMED = ("/api/collections", "/api/projects", "/api/collections/<group_id>", "/api/projects/<group_id>")
+PART_OF_RULE = re.compile("<[^>]*>")
+READS = ("GET", "HEAD")
 #: Who an address itself tells the sidecar of, instead of a token.
 BY_ADDRESS = {
     "/api/video/webhook/<job_id>/<token>": "by the link's token and the provider's signature",
@@ -59,7 +62,8 @@ class Walk:
     """One installation whose routes are all asked, by everybody."""
 
     def __init__(self, sidecar: SidecarClient) -> None:
-        self.sidecar, self.made, self.pair, self.cell, self.vote_file = sidecar, 0, "", "", ""
+        self.sidecar, self.made, self.pair, self.vote_file = sidecar, 0, "", ""
+        self.last, self.unchanged = ("", ""), dict[tuple[str, str], dict[str, str]]()
         tokens = sidecar.tokens
         tokens["ria"] = make_token(sidecar.deps, "ria", Role.REVIEWER)
         tokens["expired"], tokens["revoked"] = (
@@ -71,38 +75,51 @@ class Walk:
         run_sql(sidecar.deps, "UPDATE token SET revoked_at = :at WHERE name = 'gone'", at=now.isoformat(" "))
         self.photo = PART % picture(size=(64, 48))
 
-    def about(self, rule: str, who: str, whose: str) -> str:
-        """The path of a route, with something new of this one's own, or of another's."""
+    def about(self, rule: str, who: str, whose: str) -> dict[str, str]:
+        """What stands for the parts of a route: something of this one's own, or of another's, as it was made.
+
+        What was only looked at, or refused to whoever asked, is still that, and is there for the next one.
+        """
         owner = who if whose == "own" else "ben"
+        if "/votes" in rule:  # each votes once on a pair
+            return self._made(rule, who, owner)
+        parts = " ".join(PART_OF_RULE.findall(rule))
+        kind = rule if rule in ENDED else rule.split("/")[2] if "<group_id>" in rule else parts
+        self.last = (kind, owner)
+        if self.last not in self.unchanged:
+            self.unchanged[self.last] = self._made(rule, who, owner)
+        return self.unchanged[self.last]
+
+    def _made(self, rule: str, who: str, owner: str) -> dict[str, str]:
         if "<job_id>" in rule:
             job = self.sidecar.ask(viewer=Viewer(owner, Role.ADMIN))
             if rule in ENDED:
                 self.sidecar.advance(job, JobEvent.CANCELLED)
-            return rule.replace("<job_id>", job.id).replace("<token>", "x")
+            return {"<job_id>": job.id, "<token>": "x"}
         if "<token_id>" in rule:
             made = self.sidecar.call(owner, "POST", "/api/tokens", json=self._token(owner))
             assert made.status_code == 201, made.get_data(as_text=True)
-            return rule.replace("<token_id>", made.get_json()["id"])
+            return {"<token_id>": made.get_json()["id"]}
         if "<experiment_id>" in rule:
-            return self._of_experiment(rule, who, owner)
+            return self._experiment(rule, who, owner)
         if "<group_id>" in rule:
             kind = GroupKind(rule.split("/")[2].removesuffix("s"))
             made = groups.create_group(self.sidecar.deps, Viewer(owner, Role.ADMIN), kind, self._name())
-            return rule.replace("<group_id>", made.id)
-        return rule.replace("<path:key>", "x.mp4")
+            return {"<group_id>": made.id}
+        return {"<path:key>": "x.mp4"}
 
-    def _of_experiment(self, rule: str, who: str, owner: str) -> str:
-        """The path of a route about an experiment; `pair` is one that this one is shown, `vote` their own."""
+    def _experiment(self, rule: str, who: str, owner: str) -> dict[str, str]:
+        """An experiment; where it is about votes, `pair` is shown to this one, and a vote is their own."""
         deps, viewer = self.sidecar.deps, Viewer(who, Role.ADMIN)
         judged = make_judged(self.sidecar, takes=1, owner=Viewer(owner, Role.ADMIN))
-        (shown,) = pairs.next_pairs(deps, viewer, judged.id, number=1)
-        self.pair, vote = shown.pair, "none"
         left, right = judged.cell_of
-        self.cell = judged.cell_of[left]
-        self.vote_file = f"left,right,choice,rater\n{left},{right},left,zoe\n"
+        made = {"<experiment_id>": judged.id, "<cell>": judged.cell_of[left]}
+        if "/votes" in rule:
+            (shown,) = pairs.next_pairs(deps, viewer, judged.id, number=1)
+            self.pair, self.vote_file = shown.pair, f"left,right,choice,rater\n{left},{right},left,zoe\n"
         if "<vote_id>" in rule:
-            vote = votes.cast_vote(deps, viewer, judged.id, pair=shown.pair, choice="left").id
-        return rule.replace("<experiment_id>", judged.id).replace("<vote_id>", vote)
+            made["<vote_id>"] = votes.cast_vote(deps, viewer, judged.id, pair=self.pair, choice="left").id
+        return made
 
     def _name(self) -> str:
         self.made += 1
@@ -135,14 +152,19 @@ class Walk:
             sent["data"] = self.photo
         elif (method, rule) == ("POST", "/api/tokens"):
             sent["json"] = self._token(who)
-        path = self.about(rule, asker, whose)
+        parts, path = self.about(rule, asker, whose), rule
+        for part, value in parts.items():
+            path = path.replace(part, value)
         if (method, rule) == ("POST", "/api/experiments/<experiment_id>/votes"):
             sent["json"] = {"pair": self.pair, "choice": "left"}
         elif rule.endswith("/<experiment_id>/cells"):
-            sent["json"] = {"takes": {self.cell: 1}}
+            sent["json"] = {"takes": {parts["<cell>"]: 1}}
         elif rule.endswith("/votes/import"):
             sent |= {"data": self.vote_file, "content_type": "text/csv"}
-        return self.sidecar.call(token, method, path, **sent).status_code
+        answer = self.sidecar.call(token, method, path, **sent).status_code
+        if method not in READS and answer < 400:
+            self.unchanged.pop(self.last, None)
+        return answer
 
 
 @pytest.fixture(params=["team", "own"])
