@@ -1,10 +1,15 @@
-"""Modules compiled before the workers begin: each would do it for itself, and all at the same moment."""
+"""Modules compiled before the workers begin: each would do it for itself, and all at the same moment.
+
+And read for the numbers and texts in them, which Hypothesis tries first: it keeps them as files, too.
+"""
 
 import contextlib
+import hashlib
 import os
 import sys
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from _pytest.assertion import rewrite
@@ -30,6 +35,8 @@ def _child(config: pytest.Config, files: list[Path]) -> int:
             for path in files:
                 with contextlib.suppress(SyntaxError, OSError):
                     _compile(config, path)
+                    if path.relative_to(ROOT).parts[0] != "tests":
+                        _read_constants(path)
         finally:
             os._exit(0)
     return child
@@ -44,3 +51,14 @@ def _compile(config: pytest.Config, path: Path) -> None:
     if rewrite.try_makedirs(kept.parent) and rewrite._read_pyc(path, kept) is None:
         source, code = rewrite._rewrite_test(path, config)
         rewrite._write_pyc(config.stash[rewrite.assertstate_key], code, source, kept)
+
+
+def _read_constants(path: Path) -> None:
+    """As Hypothesis does for the first test of its kind, of every module that is loaded by then."""
+    name = hashlib.sha1(path.read_bytes(), usedforsecurity=False).hexdigest()[:16]
+    if not Path(".hypothesis/constants", name).exists():
+        from hypothesis.internal.constants_ast import constants_from_module
+
+        module = ModuleType(path.stem)
+        module.__file__ = str(path)
+        constants_from_module(module)
