@@ -5,6 +5,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,8 +16,10 @@ from joserfc.jwk import RSAKey
 from backend.domain.clock import Clock
 from tests.loopback import Behaviour, Peer, Seen, answer, read_request
 
-#: One key for all tests: to make one takes a while.
-KEY, OTHER_KEY = (RSAKey.generate_key(2048, {"kid": kid}) for kid in ("first", "other"))
+
+@cache  # one for all tests, by the first that wants it: to make one takes a while
+def key(kid: str = "first") -> RSAKey:
+    return RSAKey.generate_key(2048, {"kid": kid})
 
 
 class Issuer(Peer):
@@ -32,7 +35,7 @@ class Issuer(Peer):
         self.claims: dict[str, Any] = {}
         self.told: dict[str, Any] = {}
         self.more: dict[str, Any] = {}
-        self.keys = [KEY]
+        self.keys = [key()]
         self.signs: Any = None
         self.token: Behaviour | None = None
         self.clock, self.away = Clock(), False
@@ -76,7 +79,7 @@ class Issuer(Peer):
         return (
             str(self.signs(claims))
             if self.signs
-            else jwt.encode({"alg": "RS256", "kid": "first"}, claims, KEY)
+            else jwt.encode({"alg": "RS256", "kid": "first"}, claims, key())
         )
 
     def began(self, location: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ import base64
 import hmac
 import json
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -22,8 +23,12 @@ from tests.signing import FakeClock, Publisher
 
 SECRET = "the-secret-of-the-proxy"
 AUDIENCE = "/projects/1/apps/dailies"
-RSA, OTHER_RSA = (RSAKey.generate_key(2048, {"kid": kid, "use": "sig"}) for kid in ("rsa", "other"))
 EC = ECKey.generate_key("P-256", {"kid": "ec", "use": "sig"})
+
+
+@cache  # to make one takes a while: by the first test that wants it
+def rsa(kid: str = "rsa") -> RSAKey:
+    return RSAKey.generate_key(2048, {"kid": kid, "use": "sig"})
 
 
 def headers(*pairs: tuple[str, str]) -> Headers:
@@ -91,13 +96,13 @@ class Signed:
 
     def __init__(self, kind: str) -> None:
         self.clock, self.publisher, self.kind = FakeClock(), Publisher(), kind
-        self.key = RSA if kind == "cloudflare" else EC
+        self.key = rsa() if kind == "cloudflare" else EC
         self.header = "Cf-Access-Jwt-Assertion" if kind == "cloudflare" else "X-Goog-Iap-Jwt-Assertion"
         given: dict[str, Any] = {"login_proxy": kind, "login_proxy_audience": AUDIENCE}
         if kind == "cloudflare":
             given["login_proxy_issuer"] = self.publisher.base
         self.settings = Settings(**given)
-        self.publish(RSA, EC)
+        self.publish(rsa(), EC)
         self.proxy = make_proxy(self.settings, self.clock, iap_keys=self.publisher.url)
 
     def publish(self, *keys: Any) -> None:
@@ -164,9 +169,9 @@ REFUSED: dict[str, Callable[[Signed], list[str]]] = {
     "of tomorrow": lambda one: [one.token(iat=int(one.clock.now().timestamp()) + 86400)],
     "not yet": lambda one: [one.token(nbf=int(one.clock.now().timestamp()) + 31)],
     "altered": lambda one: [_altered(one.token())],
-    "another key under its name": lambda one: [one.token(OTHER_RSA, {"kid": "rsa"})],
-    "an unknown key": lambda one: [one.token(OTHER_RSA)],
-    "the other algorithm": lambda one: [one.token(EC if one.key is RSA else RSA)],
+    "another key under its name": lambda one: [one.token(rsa("other"), {"kid": "rsa"})],
+    "an unknown key": lambda one: [one.token(rsa("other"))],
+    "the other algorithm": lambda one: [one.token(EC if one.key is rsa() else rsa())],
     "no algorithm": lambda one: [by_hand(one, "none", lambda _: b"")],
     "the public key as a secret": lambda one: [by_public_key(one)],
     "garbage": lambda one: ["a.b.c"],
@@ -222,11 +227,11 @@ def test_a_new_key_is_taken_in_and_unknown_ones_are_asked_for_once_a_minute():
     one = Signed("cloudflare")
     try:
         assert one.ask(one.token())
-        one.publish(OTHER_RSA)
-        assert one.ask(one.token(OTHER_RSA)).email == "Ana@Example.com"
+        one.publish(rsa("other"))
+        assert one.ask(one.token(rsa("other"))).email == "Ana@Example.com"
         asked = len(one.publisher.asked)
         for number in range(20):
-            assert outcome(lambda n=number: one.ask(one.token(RSA, sub=str(n)))) == ProxyRefused
+            assert outcome(lambda n=number: one.ask(one.token(rsa(), sub=str(n)))) == ProxyRefused
         assert len(one.publisher.asked) == asked == 2
         assert set(one.publisher.asked) == {"/cdn-cgi/access/certs"}
     finally:

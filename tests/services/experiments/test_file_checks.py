@@ -40,20 +40,24 @@ def grey(value: int):
     return np.full((SIZE[1], SIZE[0]), value)
 
 
-MOVING = film([noise(n) for n in range(24)])
+def moving() -> bytes:
+    return film([noise(n) for n in range(24)])
+
+
+#: What a film shows -> (its pictures, what is flagged).
 FILMS = {
-    "moves": (MOVING, set()),
-    "stands still": (film([noise(1)] * 24), {"frozen_s"}),
-    "goes black": (film([*[noise(n) for n in range(12)], *[grey(0)] * 12]), {"black_s"}),
-    "flickers": (film([noise(n) // 2 + 60 * (n % 2) for n in range(24)]), {"flicker"}),
-    "is a blur": (film([grey(100 + 3 * n) for n in range(24)]), {"sharpness"}),
+    "moves": (lambda: [noise(n) for n in range(24)], set()),
+    "stands still": (lambda: [noise(1)] * 24, {"frozen_s"}),
+    "goes black": (lambda: [*[noise(n) for n in range(12)], *[grey(0)] * 12], {"black_s"}),
+    "flickers": (lambda: [noise(n) // 2 + 60 * (n % 2) for n in range(24)], {"flicker"}),
+    "is a blur": (lambda: [grey(100 + 3 * n) for n in range(24)], {"sharpness"}),
 }
 
 
 @pytest.mark.parametrize("name", FILMS)
 def test_what_is_wrong_with_a_video_is_flagged_and_nothing_else(tmp_path, name):
-    content, expected = FILMS[name]
-    (tmp_path / "x.mp4").write_bytes(content)
+    pictures, expected = FILMS[name]
+    (tmp_path / "x.mp4").write_bytes(film(pictures()))
     found = measure_video(tmp_path / "x.mp4")
     flagged = {one for one, value in found.items() if file_checks.is_flagged(one, value)}
     assert flagged == expected, found
@@ -81,7 +85,7 @@ def test_files_of_an_experiment_are_measured_once_and_told_beside_what_was_asked
     experiment = started(world, 1, repeats=2, request={"params": {"duration": "5", "aspect_ratio": "16:9"}})
     ticks(world, 2)
     whole, broken = (job.id for job in takes_of(world, experiment))
-    store(world, whole, MOVING)
+    store(world, whole, moving())
     store(world, broken, b"no video")
     assert file_checks.measure_due_files(world.deps) == 2
     assert file_checks.measure_due_files(world.deps) == 0, "each is measured once"

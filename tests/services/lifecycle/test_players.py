@@ -2,7 +2,7 @@
 
 import io
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 
 import av
 import pytest
@@ -16,9 +16,20 @@ from tests.adapters.decode.bars import BT601, bars
 from tests.services.lifecycle.test_files import content_of, lay, made
 from tests.world import World, run_sql
 
-HEVC = bars("libx265", BT601, seconds=1.0)
-DEEP = bars("libx264", [tuple(4 * part for part in code) for code in BT601], kind="yuv420p10le")
-PLAIN = bars("libx264", BT601)
+
+@cache  # by the first test that wants it
+def hevc() -> bytes:
+    return bars("libx265", BT601, seconds=1.0)
+
+
+@cache
+def deep() -> bytes:
+    return bars("libx264", [tuple(4 * part for part in code) for code in BT601], kind="yuv420p10le")
+
+
+@cache
+def plain() -> bytes:
+    return bars("libx264", BT601)
 
 
 def look_until_nothing_is_due(world: World, job: object) -> None:
@@ -37,7 +48,7 @@ def played(world: World, video: Video) -> tuple[str, str | None, float]:
 
 
 def test_a_whole_video_that_browsers_cannot_play_says_so_and_plays_as_a_copy(world):
-    for name, content in (("a.mp4", HEVC), ("b.mp4", DEEP), ("c.mp4", PLAIN)):
+    for name, content in (("a.mp4", hevc()), ("b.mp4", deep()), ("c.mp4", plain())):
         lay(world, name, content)
     links = [f"{{files}}/{name}.mp4" for name in "abc"]
     job = world.until(made(world, {"videos": links}), "stored")
@@ -45,7 +56,7 @@ def test_a_whole_video_that_browsers_cannot_play_says_so_and_plays_as_a_copy(wor
     files = world.take(job).files
     said = ["Browsers can't play it: it is HEVC.", "Browsers can't play it: it is 10-bit H.264.", None]
     assert [(file.video.checked, file.problem) for file in files] == [(True, words) for words in said]
-    assert [content_of(world, file) for file in files] == [HEVC, DEEP, PLAIN]
+    assert [content_of(world, file) for file in files] == [hevc(), deep(), plain()]
     assert [played(world, file.video)[:2] for file in files] == [("h264", "yuv420p")] * 3
     assert played(world, files[0].video)[2] == pytest.approx(1.0, abs=0.1)
     assert [file.video.preview_key is not None for file in files] == [True, False, False]
@@ -53,7 +64,7 @@ def test_a_whole_video_that_browsers_cannot_play_says_so_and_plays_as_a_copy(wor
 
 
 def test_one_copy_is_made_at_a_time_and_the_next_one_waits(world):
-    lay(world, "a.mp4", HEVC)
+    lay(world, "a.mp4", hevc())
     job = world.until(made(world, {"video": {"url": "{files}/a.mp4"}}), "stored")
     with preview._copying:
         world.looks(job, 4)
@@ -87,7 +98,7 @@ def test_a_video_of_which_no_copy_can_be_made_is_left_alone_after_a_few_tries(wo
         raise MediaBroken("not one of its pictures can be decoded")
 
     monkeypatch.setattr(preview, "_COPY", preview._Drawing("mp4", fails, preview._COPY.note, long=True))
-    lay(world, "a.mp4", HEVC)
+    lay(world, "a.mp4", hevc())
     job = world.until(made(world, {"video": {"url": "{files}/a.mp4"}}), "stored")
     look_until_nothing_is_due(world, job)
     assert (len(tries), world.take(job).video.player_key) == (preview.PREVIEW_TRIES_MAX, None)

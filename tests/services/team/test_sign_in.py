@@ -22,7 +22,7 @@ from backend.services.deps import Deps
 from backend.services.team import sessions, tokens
 from backend.services.team.token_request import parse_token_request
 from backend.web.door import cookies, sign_in
-from tests.login_providers import KEY, OTHER_KEY
+from tests.login_providers import key
 from tests.loopback import answer
 from tests.services.team.door import BASE, Browser, dashboard, next_of, who_comes
 from tests.viewers import make_token
@@ -129,19 +129,19 @@ def test_a_sign_in_begun_at_one_dashboard_ends_at_another_below_a_path_too(team,
 
 
 def without_signature(claims: dict[str, Any]) -> str:
-    return jwt.encode({"alg": "none"}, claims, KEY, algorithms=["none"])
+    return jwt.encode({"alg": "none"}, claims, key(), algorithms=["none"])
 
 
 def with_the_public_key(claims: dict[str, Any]) -> str:
     """What is signed with what everybody knows is signed by anybody."""
     parts = ({"alg": "HS256", "kid": "first"}, claims)
     body = b".".join(urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in parts)
-    mac = hmac.new(KEY.as_pem(private=False), body, "sha256").digest()
+    mac = hmac.new(key().as_pem(private=False), body, "sha256").digest()
     return (body + b"." + urlsafe_b64encode(mac).rstrip(b"=")).decode()
 
 
 def by_another_key(claims: dict[str, Any]) -> str:
-    return jwt.encode({"alg": "RS256", "kid": "first"}, claims, OTHER_KEY)
+    return jwt.encode({"alg": "RS256", "kid": "first"}, claims, key("other"))
 
 
 @pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
@@ -162,7 +162,7 @@ def by_another_key(claims: dict[str, Any]) -> str:
         ({}, without_signature),
         ({}, with_the_public_key),
         ({}, by_another_key),
-        ({}, lambda claims: jwt.encode({"alg": "RS256", "kid": "unknown"}, claims, OTHER_KEY)),
+        ({}, lambda claims: jwt.encode({"alg": "RS256", "kid": "unknown"}, claims, key("other"))),
         ({}, lambda claims: json.dumps(claims)),
         ({}, lambda claims: ""),
     ],
@@ -282,19 +282,19 @@ def test_a_new_key_is_taken_in_and_unknown_ones_are_looked_for_once_a_minute(bro
         return [one.path for one in issuer.seen].count("/jwks")
 
     def by_the_other(claims: dict[str, Any]) -> str:
-        return jwt.encode({"alg": "RS256", "kid": "other"}, claims, OTHER_KEY)
+        return jwt.encode({"alg": "RS256", "kid": "other"}, claims, key("other"))
 
     assert browser.sign_in(issuer).status_code == 303
     issuer.signs = by_the_other
     assert [browser.sign_in(issuer).status_code for _ in range(3)] == [400] * 3
     assert asked() == 2
-    issuer.keys = [KEY, OTHER_KEY]
+    issuer.keys = [key(), key("other")]
     try:
         clock.pass_s(published.UNKNOWN_KEY_S + 1)
         assert browser.sign_in(issuer).status_code == 303
         assert asked() == 3
     finally:
-        issuer.keys = [KEY]
+        issuer.keys = [key()]
 
 
 def test_without_end_people_may_try_and_nothing_of_it_grows(team, browser, issuer):
