@@ -50,6 +50,7 @@ PR_SET_PDEATHSIG = 1
 #: `setns`: a namespace of networks.
 CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
+_server: Any = forkserver._forkserver
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(PRELOAD)
 
@@ -71,20 +72,19 @@ class Fork(ForkServerProcess):
 
 def prepare() -> None:
     """What processes are copies of runs: on the network of this thread, where it stays."""
-    forkserver._forkserver.ensure_running()
+    _server.ensure_running()
 
 
 def share() -> str:
     """The same, for all workers of a run, until this process ends: to be given to each of them (`join`)."""
     prepare()
-    return str(forkserver._forkserver._forkserver_address)
+    return str(_server._forkserver_address)
 
 
 def join(address: str) -> None:
     """Processes of this worker are copies of what `share` runs: it need not import the program once more."""
-    shared = forkserver._forkserver
-    shared._forkserver_address, shared._forkserver_alive_fd = address, os.open(os.devnull, os.O_RDONLY)
-    shared.ensure_running = resource_tracker.ensure_running  # whoever shares it has
+    _server._forkserver_address, _server._forkserver_alive_fd = address, os.open(os.devnull, os.O_RDONLY)
+    _server.ensure_running = resource_tracker.ensure_running  # whoever shares it has
 
 
 def start(
