@@ -80,8 +80,12 @@ class VideoModel:
 
     @cached_property
     def price_range(self) -> PriceRange | None:
-        """From where to where its takes go by its rule; None: nobody knows."""
-        return price_range(self.rule, self.schema, self.sure_photo) if self.rule else None
+        """From where to where its takes go by its rule, up to what is held of the dearest of them, as
+        the list may have become dearer than the rule; None: nobody knows."""
+        found = price_range(self.rule, self.schema, self.sure_photo) if self.rule else None
+        if found is None or self.price_drift is None:
+            return found
+        return replace(found, to_usd=self.price_drift.dearest(found.to_usd))
 
     @cached_property
     def usual_price(self) -> Price | None:

@@ -61,7 +61,7 @@ class SpendSum(SQLModel, table=True):
     unpriced: int  #: takes with neither an estimate nor a bill, which may cost something
     estimated_micros: int  #: what was estimated when they were asked for, in millionths of a dollar
     billed_micros: int
-    open_micros: int  #: reserved, and not billed yet
+    open_micros: int  #: counts without a bill: reserved until one comes, the estimate where none does
     compared: int  #: takes with an estimate and a bill: how many, and what both come to
     compared_estimated_micros: int
     compared_billed_micros: int

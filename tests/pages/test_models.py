@@ -66,6 +66,7 @@ def test_a_price_that_drifted_or_rose_steeply_is_told_with_both_figures(visit, w
     assert told.count(both) == 2, "in the warning and in the row"
     assert "price drifted" in told
     assert "$0.40 → $1.20 a second" in told
+    assert "$0.80 – $14.40 a take" in told, "up to what is held of the dearest take: 8 s at 4k with sound"
 
 
 def test_what_became_of_a_refused_price_is_told_whole_however_long_the_rest_is(visit, deps):

@@ -14,7 +14,7 @@ from backend.services.library.groups import GroupKind
 from backend.services.money import settling, spending
 from backend.services.money.spend_query import Dimension, SpendQuery
 from backend.services.operations.account import balance
-from pages.ui.spend import charts
+from pages.ui.spend import charts, statements
 from tests.pages.conftest import words
 from tests.viewers import LOCAL_VIEWER
 from tests.world import BEN, MODEL, make_unpriced, run_sql
@@ -53,6 +53,7 @@ def test_what_was_spent_is_told_and_what_nobody_knows_is_no_amount(visit, spent)
     told = figures(app)
     assert told["Estimated"] == ("$2.10", "4 takes, +1 unpriced")
     assert told["Billed"] == ("$2.10", "+1 unpriced")
+    assert told["Open"] == ("$0.70", "counts without a bill")
     assert told["Wasted"] == ("$0.70", "33% of what was billed")
     assert "Per pick" not in told
     (known, unknown) = table(app, "Wasted")
@@ -189,3 +190,17 @@ def test_the_balance_stands_on_spend_and_operations_or_what_would_show_it(visit,
         assert "seen 3 min ago" in said
         assert "fal answered 503." in said
         assert "ADMIN key" not in said
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"billed_usd": 1.4, "open_usd": -0.7}, "earlier months: billed $1.40, open −$0.70"),
+        ({"wasted_usd": 0.8}, "earlier months: wasted $0.80"),
+        ({"unpriced": -2}, "earlier months: of unknown price −2"),
+        ({}, "earlier months, which come to nothing together"),
+    ],
+)
+def test_what_changed_of_earlier_months_is_told_by_what_changed(changed, said):
+    nothing = {"billed_usd": 0.0, "open_usd": 0.0, "wasted_usd": 0.0, "unpriced": 0}
+    assert statements.corrected_words(nothing | changed) == f"corrections of {said}"

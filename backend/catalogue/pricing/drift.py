@@ -31,6 +31,10 @@ class PriceDrift:
             f"was written at {dollars(self.known.unit_usd)} a {self.known.unit}"
         )
 
+    def dearest(self, usd: float) -> float:
+        """What may be billed of takes that come to so much by the rule: the dearer of rule and list."""
+        return round(usd * max(1.0, self.factor), 6)
+
 
 def find_drift(rule: PriceRule, listed: Price, schema: Mapping[str, Any]) -> PriceDrift | None:
     """What no longer agrees between a rule and the list row of its model; None: they do.

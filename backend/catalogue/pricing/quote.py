@@ -240,13 +240,14 @@ def _named(rule: PriceRule, value: GetValue) -> str:
 
 def _options(rule: PriceRule, schema: Mapping[str, Any], name: str) -> list[Any]:
     """The values of a field that are tried for the range; None stands for "not given"."""
-    if name in {one.per for one in rule.add} or name == getattr(rule.count, "shots", None):
+    if name == getattr(rule.count, "shots", None):
         return [None]
     prop = schema.get("properties", {}).get(name)
-    found: list[Any] = []
-    if isinstance(prop, Mapping):
-        for part in (prop, *input_schema.flat_alternatives(prop)):
-            found += _values_of(part)
+    parts = (prop, *input_schema.flat_alternatives(prop)) if isinstance(prop, Mapping) else ()
+    if name in {one.per for one in rule.add}:
+        most = max((part["maxItems"] for part in parts if isinstance(part.get("maxItems"), int)), default=0)
+        return [None, ["one"] * min(most, MAX_COMBINATIONS)]
+    found: list[Any] = [value for part in parts for value in _values_of(part)]
     listed = [case.when[name] for case in rule.rules if name in case.when]
     if not found:
         found = [value for values in listed if values != "*" for value in values] + [None]

@@ -82,7 +82,7 @@ def _held_dearer(quote: Quote, drift: PriceDrift | None) -> Quote:
     """After a drift, the dearer of rule and list is what a take may cost."""
     if drift is None or quote.at_most_usd is None:
         return quote
-    at_most = round(quote.at_most_usd * max(1.0, drift.factor), 6)
+    at_most = drift.dearest(quote.at_most_usd)
     dearer = f", so that up to {dollars(at_most)} is held" if at_most > quote.at_most_usd else ""
     return replace(quote, at_most_usd=at_most, basis=f"{quote.basis}; {drift.words}{dearer}")
 

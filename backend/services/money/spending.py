@@ -1,8 +1,8 @@
 """What was spent: estimated, billed, open and wasted, by day, person, model and more, two of them crossed.
 
-Open is what is reserved and not billed yet; wasted what was billed for takes that failed, were stopped,
-were made of the same inputs as an earlier one (`takes.same_inputs`), or that nobody has opened in a fortnight
-(`library.openings`).
+Open is what counts without a bill: what is reserved until one comes, and the estimate where none does. Wasted
+is what was billed for takes that failed, were stopped, were made of the same inputs as an earlier one
+(`takes.same_inputs`), or that nobody has opened in a fortnight (`library.openings`).
 What nobody knows is told as a number of unpriced takes, never as $0.
 """
 

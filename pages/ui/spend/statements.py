@@ -1,5 +1,7 @@
 """Months that were closed, and the one to close next."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from backend.domain.access.roles import Do
@@ -50,12 +52,7 @@ def _draw_statement(statement: statements.Statement) -> None:
         amounts = f"billed {_dollars(total['billed_usd'])}"
         amounts += f" · open {_dollars(total['open_usd'])}" if total["open_usd"] else ""
         amounts += f" · {total['unpriced']:,} of unknown price" if total["unpriced"] else ""
-        corrected = said["corrected"]["billed_usd"]
-        more = (
-            f" · corrections of earlier months {text.plain(text.dollars(corrected))}"
-            if said["corrections"]
-            else ""
-        )
+        more = f" · {text.plain(corrected_words(said['corrected']))}" if said["corrections"] else ""
         st.markdown(
             f"**{name}** · {amounts}{more}  \n"
             f"Closed {statement.closed_at:%Y-%m-%d %H:%M} UTC by {text.plain(statement.closed_by)} · "
@@ -72,6 +69,28 @@ def _draw_statement(statement: statements.Statement) -> None:
             "CSV", statement.as_csv, f"statement-{statement.month}.csv", "text/csv",
             key=f"statement-csv-{statement.month}", icon=":material/download:", on_click="ignore",
         )  # fmt: skip
+
+
+def corrected_words(corrected: Mapping[str, float]) -> str:
+    """What changed of earlier months since they were closed, each amount that did.
+
+    >>> corrected_words({"billed_usd": 1.4, "open_usd": -0.7, "wasted_usd": 0.0, "unpriced": -1})
+    'corrections of earlier months: billed $1.40, open −$0.70, of unknown price −1'
+    >>> corrected_words({"billed_usd": 0.0, "open_usd": 0.0, "wasted_usd": 0.8, "unpriced": 0})
+    'corrections of earlier months: wasted $0.80'
+    >>> corrected_words({"billed_usd": 0.0, "open_usd": 0.0, "wasted_usd": 0.0, "unpriced": 0})
+    'corrections of earlier months, which come to nothing together'
+    """
+    parts = [
+        f"{name} {text.dollars(corrected[f'{name}_usd'])}"
+        for name in ("billed", "open", "wasted")
+        if corrected[f"{name}_usd"]
+    ]
+    parts += (
+        [f"of unknown price {corrected['unpriced']:+,}".replace("-", "−")] if corrected["unpriced"] else []
+    )
+    changed = ", ".join(parts)
+    return f"corrections of earlier months{f': {changed}' if parts else ', which come to nothing together'}"
 
 
 def _close(month: str) -> None:

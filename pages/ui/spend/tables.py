@@ -38,7 +38,7 @@ def draw_figures(report: SpendReport, picks: Picks) -> None:
     with st.container(key="spend-figures", horizontal=True):
         _figure("Estimated", spent.estimated_usd, ", ".join(filter(None, (takes, unknown))))
         _figure("Billed", spent.billed_usd, unknown or "by the provider")
-        _figure("Open", spent.open_usd, "reserved, not billed yet")
+        _figure("Open", spent.open_usd, "counts without a bill")
         _figure("Wasted", spent.wasted_usd, wasted, bad=spent.wasted_micros > 0)
         for label, number in (("Per pick", picks.picked), ("Per approved", picks.approved)):
             if number:

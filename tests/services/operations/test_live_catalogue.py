@@ -1,5 +1,6 @@
 """The catalogue as an installation has it: refreshed whole or not at all, and offered by every process."""
 
+import itertools
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -22,6 +23,7 @@ from backend.services.catalogue.refresh_schedule import RefreshState, last_refre
 from backend.services.deps import Deps
 from backend.services.gallery.durations import usual_time
 from backend.services.money.price_rules import price_news
+from backend.services.money.quotes import quote_take
 from backend.settings import DEMO_KEY
 from simulator.app import Simulator
 from tests import databases
@@ -238,6 +240,20 @@ def test_where_list_and_rule_part_the_model_is_marked_and_the_dearer_price_is_he
     assert job.price["unit_usd"] == listed, "a bill is worked out by the list"
     assert f"${listed:.2f} a second" in job.price["basis"]
     assert [model.id for model in price_news(deps).drifted] == [VEO]
+
+
+@pytest.mark.parametrize("listed", [1.2, 0.8, 0.4, 0.1])
+def test_the_lists_range_ends_where_what_is_held_of_the_dearest_take_does(deps, sim, listed):
+    lists(sim, VEO, listed)
+    refresh(deps)
+    model = deps.catalogue.get(VEO)
+    choices = {name: model.schema["properties"][name] for name in model.price_range.moved_by}
+    values = [each.get("enum", [True, False]) for each in choices.values()]
+    takes = [dict(zip(choices, chosen, strict=True)) for chosen in itertools.product(*values)]
+    quotes = [quote_take(deps, model, params) for params in takes]
+    assert len(quotes) == 18
+    assert model.price_range.to_usd == max(quote.at_most_usd for quote in quotes)
+    assert model.price_range.from_usd == min(quote.usd for quote in quotes) == 0.8
 
 
 def test_a_steep_rise_is_told_for_a_week_and_takes_under_way_keep_their_price(world, deps, sim, clock):

@@ -255,3 +255,13 @@ def test_a_list_row_prices_a_take_only_where_its_unit_is_plain(listed, usd):
 def test_a_range_is_told_of_a_model_whose_schema_nobody_gave():
     found = price_range(RULES["blackforestlabs/flux-3/text-to-video"], {}, {"duration": 5})
     assert (found.from_usd, found.to_usd, found.moved_by) == (0.85, 1.45, ("resolution",))
+
+
+@pytest.mark.parametrize(("most", "high", "moved"), [(9, 2.72, True), (5, 2.4, False), (None, 2.4, False)])
+def test_a_range_ends_with_all_that_is_paid_for_beside_the_length(most, high, moved):
+    rule = RULES["minimax/h3/reference-to-video"]  # five photos are free
+    photos = {"type": "array", **({"maxItems": most} if most else {})}
+    schema = {"properties": {"reference_image_urls": {"anyOf": [photos, {"type": "null"}]}}}
+    found = price_range(rule, schema, {"duration": 15})
+    assert found.to_usd == pytest.approx(high)
+    assert ("reference_image_urls" in found.moved_by) is moved

@@ -33,7 +33,9 @@ class Spent(Told):
     takes: int
     estimated_usd: float | None
     billed_usd: float | None
-    open_usd: float = Field(description="Reserved, and not billed yet.")
+    open_usd: float = Field(
+        description="What counts without a bill: reserved until it comes, the estimate where none does."
+    )
     wasted_usd: float = Field(description="Billed for takes that failed, were made twice or never opened.")
     unpriced: int
 
