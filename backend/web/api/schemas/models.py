@@ -25,7 +25,7 @@ class PriceRangeAnswer(Told):
     """From where to where its takes go."""
 
     from_usd: float
-    to_usd: float
+    to_usd: float = Field(description="What is held of the dearest of them; after a drift, the dearer price.")
     moved_by: list[str] = Field(description="The parameters that decide between them.")
 
 
