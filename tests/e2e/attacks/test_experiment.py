@@ -27,8 +27,8 @@ pytestmark = pytest.mark.drill
 CELLS = 120
 #: Room for so many takes, before a person raises it.
 FIRST_CAP = 60
-#: Of these prompts nothing comes, until the provider is asked again.
-FAILING = dict.fromkeys(range(10, 15), " [sim:error times=1]")
+#: Of these prompts nothing comes, and nothing is charged, until the provider is asked again.
+FAILING = dict.fromkeys(range(10, 15), " [sim:error=500 times=1]")
 PLAN_POINTS = [point.name for point in EXPERIMENT_POINTS if point.name.startswith("plan")]
 WORKER_POINTS = [point.name for point in EXPERIMENT_POINTS if point.name.startswith("wave")]
 
