@@ -16,6 +16,14 @@ const setText = (node, text) => {
   if (node.textContent !== value) node.textContent = value
   node.hidden = value === ""
 }
+// What a node holds is made anew only where it has become something else: a button under a finger and an open list
+// stay, however often the page is drawn.
+const drawWhenChanged = (node, facts, make) => {
+  const drawn = JSON.stringify(facts)
+  if (node.drawn === drawn) return
+  node.drawn = drawn
+  node.replaceChildren(...make())
+}
 const setTone = (node, tone) => { node.dataset.tone = tone }
 const clock = seconds => {
   const whole = Math.max(0, Math.floor(seconds))

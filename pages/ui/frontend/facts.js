@@ -34,9 +34,6 @@ export default function ({ data, parentElement }) {
     parent.append(made)
     return { made }
   }).made
-  const drawn = JSON.stringify(data.rows)
-  if (list.drawn === drawn) return
-  list.drawn = drawn
   list.dataset.testid = data.testid
-  list.replaceChildren(...data.rows.flatMap(row => [el("dt", "quiet", row.label), cell(row)]))
+  drawWhenChanged(list, data.rows, () => data.rows.flatMap(row => [el("dt", "quiet", row.label), cell(row)]))
 }

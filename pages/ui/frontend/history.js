@@ -6,10 +6,7 @@ export default function ({ data, parentElement }) {
     parent.append(made)
     return { made }
   }).made
-  const drawn = JSON.stringify(data.rows)
-  if (list.drawn === drawn) return
-  list.drawn = drawn
-  list.replaceChildren(...data.rows.map(row => {
+  drawWhenChanged(list, data.rows, () => data.rows.map(row => {
     const line = el("li")
     const at = new Date(row.at_ms)
     const today = at.toDateString() === new Date().toDateString()

@@ -18,7 +18,7 @@ const goTo = (event, href) => {
 
 export default function ({ data, parentElement }) {
   const { nav } = placeOf(parentElement, buildTabs)
-  nav.replaceChildren(...data.tabs.map(tab => {
+  drawWhenChanged(nav, data.tabs, () => data.tabs.map(tab => {
     const link = el("a", "tab")
     link.href = tab.href
     if (tab.current) link.setAttribute("aria-current", "page")

@@ -87,7 +87,8 @@ const drawCompare = compare => {
   parts.cut.hidden = !wiping
   parts.panes.classList.toggle("wiping", Boolean(wiping))
   parts.pair.hidden = !wiping || panes.length < 3
-  if (!parts.pair.hidden) parts.pair.replaceChildren(...[0, 1].map(side => pairChoice(compare, side)))
+  if (parts.pair.hidden) return
+  drawWhenChanged(parts.pair, [panes.length, wiping], () => [0, 1].map(side => pairChoice(compare, side)))
 }
 
 // Which of more than two lies on this side of the wipe.

@@ -10,7 +10,8 @@ const buildSteps = parent => {
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const place = placeOf(parentElement, buildSteps)
-  place.list.replaceChildren(...data.steps.map((step, at) => {
+  place.go = id => setTriggerValue("go", id)
+  drawWhenChanged(place.list, data.steps, () => data.steps.map((step, at) => {
     const item = el("li", "step"), link = el("a", "way"), words = el("span", "words")
     link.href = step.href
     link.dataset.step = step.id
@@ -24,7 +25,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     link.onclick = event => {
       if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return
       event.preventDefault()
-      setTriggerValue("go", step.id)
+      place.go(step.id)
     }
     item.append(link)
     return item

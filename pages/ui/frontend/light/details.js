@@ -29,8 +29,8 @@ const makeDetails = (wall, told) => {
     head, trouble, copy, prompt, label("Review", review), label("Note", note), label("Tags", tags.root), facts, history,
   )
   const fill = more => {
-    facts.replaceChildren(...(more.facts ?? []).flatMap(factRow))
-    history.replaceChildren(...(more.history ?? []).map(pastRow))
+    drawWhenChanged(facts, more.facts ?? [], () => (more.facts ?? []).flatMap(factRow))
+    drawWhenChanged(history, more.history ?? [], () => (more.history ?? []).map(pastRow))
     note.value = more.note ?? ""
     note.disabled = !more.may?.change
     tags.draw(more.tags ?? [], Boolean(more.may?.change))
@@ -73,13 +73,20 @@ const drawReviews = (field, card) => {
   const now = card.review?.state ?? "none"
   const offered = Object.keys(REVIEW_WORDS).filter(state => state === now || state !== "approved" || card.may?.approve)
   field.disabled = !card.may?.change
-  field.replaceChildren(...offered.map(state => Object.assign(el("option", "", REVIEW_WORDS[state]), { value: state })))
+  const choice = state => Object.assign(el("option", "", REVIEW_WORDS[state]), { value: state })
+  drawWhenChanged(field, offered, () => offered.map(choice))
   field.value = now
 }
 
 const makeTags = (add, remove) => {
   const root = el("div", "tags"), form = el("form"), field = el("input"), list = el("div", "chips")
-  let tags = []
+  let tags = [], mayChange = null
+  const makeChip = tag => {
+    const chip = el("span", "tag", tag)
+    chip.dataset.tag = tag
+    if (mayChange) chip.append(lightKey("close", `Take the tag ${tag} off`, () => remove(tag)))
+    return chip
+  }
   field.placeholder = "Add a tag"
   field.setAttribute("aria-label", "Add a tag")
   form.append(field)
@@ -95,11 +102,14 @@ const makeTags = (add, remove) => {
     draw(now, may) {
       tags = now
       form.hidden = !may
-      list.replaceChildren(...now.map(tag => {
-        const chip = el("span", "tag", tag)
-        if (may) chip.append(lightKey("close", `Take the tag ${tag} off`, () => remove(tag)))
-        return chip
-      }))
+      if (mayChange !== may) list.replaceChildren()
+      mayChange = may
+      // The others stay as they are: one of them may be under a finger.
+      for (const chip of [...list.children]) if (!now.includes(chip.dataset.tag)) chip.remove()
+      now.forEach((tag, at) => {
+        if (list.children[at]?.dataset.tag !== tag) list.insertBefore(makeChip(tag), list.children[at] ?? null)
+      })
+      while (list.children.length > now.length) list.lastChild.remove()
     },
   }
 }
