@@ -108,10 +108,18 @@ class Run:
         """Have it started, paused …"""
         self.post(f"/{self.id}/{what}", killed_at)
 
+    @property
+    def home(self) -> int:
+        """So many wait for nobody but a person: stored, or held, as the worker was killed while it sent them.
+
+        What the provider has no record of stays held: nobody else can say that it was never sent.
+        """
+        return self.count("stored") + self.count("held")
+
     def until_home(self, number: int) -> None:
-        """Wait until so many are stored, as long as ever more are."""
-        while (home := self.count("stored")) < number:
-            eventually(lambda: self.count("stored") > home)
+        """Wait until so many are home, as long as ever more are."""
+        while (home := self.home) < number:
+            eventually(lambda: self.home > home)
 
     def kill_worker(self, at: str) -> None:
         """The worker is killed there, and started again."""
