@@ -41,6 +41,7 @@ class RefusalCounter:
         self._deps = deps
         self._lock = threading.Lock()
         self._gathered: dict[str, _Gathered] = {}
+        self._named: set[str] = set()  # by this process, however often it has written since
         self._written_s = -math.inf  # monotonic
         self._timer: threading.Timer | None = None
 
@@ -48,8 +49,10 @@ class RefusalCounter:
         """One more was refused. The database has it within a second or so, or when it is back."""
         now, clock_s = self._deps.clock.now(), self._deps.clock.monotonic()
         with self._lock:
-            if reason not in self._gathered and len(self._gathered) >= REASONS_MAX:
+            if reason not in self._named and len(self._named) >= REASONS_MAX:
                 reason = OTHER
+            else:
+                self._named.add(reason)
             known = self._gathered.setdefault(reason, _Gathered(0, now, now))
             known.number, known.last_at = known.number + 1, now
             wait_s = self._written_s + WRITE_EVERY_S - clock_s

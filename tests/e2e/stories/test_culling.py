@@ -179,7 +179,7 @@ def test_delete_in_the_lightbox_is_about_the_take_on_screen_whatever_is_selected
     wall.press("i")
     wall.light.get_by_role("textbox", name="Add a tag").fill("hero")
     wall.press("Enter")
-    tagged = "SELECT job_id FROM take_tag"
+    tagged = "SELECT job_id, tag FROM take_tag"
     eventually(lambda: [row["job_id"] for row in wall.installation.rows(tagged)] == [shown])
     wall.light.get_by_role("button", name="Take the tag hero off").hover()
     wall.page.mouse.down()
@@ -187,7 +187,7 @@ def test_delete_in_the_lightbox_is_about_the_take_on_screen_whatever_is_selected
     expect(wall.light.get_by_role("button", name="Take the tag second off")).to_be_visible()
     wall.page.mouse.up()
     expect(wall.light.get_by_role("button", name="Take the tag hero off")).to_have_count(0)
-    eventually(lambda: len(wall.installation.rows(tagged)) == 1)
+    eventually(lambda: [row["tag"] for row in wall.installation.rows(tagged)] == ["second"])
     wall.light.locator("video").first.evaluate("() => document.activeElement?.blur()")
     wall.press("Delete")
     eventually(lambda: [row["id"] for row in wall.installation.rows(trashed)] == [shown])

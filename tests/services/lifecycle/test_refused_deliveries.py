@@ -51,6 +51,15 @@ def test_of_a_flood_every_refusal_is_counted_by_few_writes(post, monkeypatch):
     assert OTHER in told(post)
 
 
+def test_there_are_few_reasons_however_often_they_were_written_between(post):
+    counter = RefusalCounter(post.deps)
+    for number in range(REASONS_MAX + 8):
+        counter.count(f"reason {number}")
+        counter.write()
+    assert len(told(post)) == REASONS_MAX + 1
+    assert told(post)[OTHER][0] == 8
+
+
 def test_refusals_are_counted_while_the_database_is_away_and_written_when_it_is_back(post, monkeypatch):
     counter = RefusalCounter(post.deps)
     with monkeypatch.context() as away:
