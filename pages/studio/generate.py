@@ -9,7 +9,7 @@ from backend.services.money import budgets
 from pages.ui import components, context, live, mine, money, prices, text
 from pages.ui.form import draft, from_url, presets, variations_picker
 from pages.ui.form.form import Form
-from pages.ui.form.sent import generated
+from pages.ui.form.sent import composed, generated
 from pages.ui.takes import in_progress
 
 deps, viewer = context.deps(), context.viewer()
@@ -44,6 +44,7 @@ with right:
         wanted = number * max(1, len(form.prompts.texts))
         total = prices.times(quote, wanted)
         price = prices.button_words(deps, total, unknown_usd=spent.unknown_usd)
+        composed.draw_line(deps, form.requests())
         sent = st.button(
             f"{variations_picker.times_words('Generate', wanted)} · {price}", help=prices.basis_words(quote),
             key="generate", type="primary", width="stretch", shortcut="Ctrl+Enter",

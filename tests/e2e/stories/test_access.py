@@ -38,7 +38,8 @@ TOO_SMALL = """least => {
     const small = [], seen = [document]
     for (const root of seen) for (const one of root.querySelectorAll("*")) {
         if (one.shadowRoot) seen.push(one.shadowRoot)
-        if (!one.matches("button,a[href],select,summary,.seek,.cut,[role=tab],[role=checkbox]")) continue
+        if (!one.matches("button,a[href],select,summary,.seek,.cut,[role=tab],[role=checkbox],"
+            + "[data-testid=stSlider] [role=group] > [data-orientation]")) continue
         if (one.closest("[data-testid=stSidebar], [data-testid=stSkipToContent], dialog")) continue
         const { width, height } = one.getBoundingClientRect(), looks = getComputedStyle(one)
         const inField = one.closest("[role=group]")?.querySelector("[role=combobox]")
@@ -192,6 +193,18 @@ def test_on_a_phone_the_button_with_its_price_and_the_ways_to_the_pages_are_alwa
     window.open("/")
     button = page.get_by_role("button", name=re.compile(r"^Generate · "))
     expect(button).to_be_in_viewport(ratio=1)
+    sent = page.locator(".st-key-sent-line")
+    expect(sent).to_have_count(0)
+    for prompt in ("Silk on a *red* roof", ""):
+        page.get_by_role("textbox", name=re.compile("^Prompt")).fill(prompt)
+        page.keyboard.press("Tab")
+        expect(sent).to_have_count(1 if prompt else 0)
+        if prompt:
+            expect(sent).to_have_text(re.compile(f"^{re.escape(prompt)}"))
+            expect(sent).to_be_in_viewport(ratio=1)
+            page.set_viewport_size(DESK)
+            expect(sent).to_be_hidden()
+            page.set_viewport_size(PHONE)
     page.evaluate("() => { window.loadedOnce = true }")
     tabs = page.get_by_role("navigation", name="Pages", exact=True)
     tabs.get_by_role("link", name="Gallery").click()

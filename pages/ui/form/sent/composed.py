@@ -15,6 +15,8 @@ from pages.ui import text
 from pages.ui.form import style_picker
 
 NOTHING_YET = "Write a prompt, or choose a style."
+#: More than the two lines of a phone hold.
+LINE_MAX_CHARS = 160
 
 
 def draw_composed(deps: Deps, model: VideoModel, requests: Sequence[TakeRequest]) -> None:
@@ -45,6 +47,22 @@ def draw_composed(deps: Deps, model: VideoModel, requests: Sequence[TakeRequest]
             for part in made[0].parts
         )
         st.caption(f"{from_where} · template {made[0].template_version}")
+
+
+def draw_line(deps: Deps, requests: Sequence[TakeRequest]) -> None:
+    """On a phone, the beginning of the first prompt as it is sent, above the button that sends it."""
+    if not requests:
+        return
+    try:
+        asked = requests[0]
+        made = current_vocabulary(deps).compose_prompt(
+            asked.prompt, asked.style, asked.template, asked.variables
+        )
+    except InvalidRequest:
+        return  # what is wrong stands where all of it is shown
+    if made.text:
+        with st.container(key="sent-line"):
+            st.caption(text.plain(made.text[:LINE_MAX_CHARS]))
 
 
 def draw_payload(deps: Deps, viewer: Viewer, model: VideoModel, request: TakeRequest | None) -> None:
