@@ -1,5 +1,6 @@
 """The dashboard: `streamlit run app.py`. Pages come from pages/, media from this same origin."""
 
+import faulthandler
 import os
 import sys
 from functools import cache
@@ -53,6 +54,7 @@ def _origins(settings: Settings) -> tuple[str, ...]:
         sys.exit(str(error))
 
 
+faulthandler.enable()  # a fault in a library ends the process at once: its log says where each thread was
 settings = _settings()
 refused = dashboard.listen_refusal(
     st.get_option("server.address"), is_guarded=settings.has_logins or settings.open_dashboard

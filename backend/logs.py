@@ -1,5 +1,6 @@
 """Logs: JSON lines on standard error; never a key, a token or a whole payload."""
 
+import faulthandler
 import logging
 import secrets
 import sys
@@ -10,7 +11,11 @@ log = logging.getLogger(__name__)
 
 
 def configure_logging(process: str) -> None:
-    """Send this process's logs to standard error as JSON lines, one event each."""
+    """Send this process's logs to standard error as JSON lines, one event each.
+
+    A fault in a library, which ends the process at once, leaves there where each thread was.
+    """
+    faulthandler.enable()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         JsonFormatter(

@@ -6,6 +6,7 @@ seen as a client, a provider or an operator sees it.
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -44,6 +45,8 @@ LEASE_S = 3.0
 GOES_ON_S = LEASE_S + 5.0
 #: The contract: on SIGTERM work in hand is finished or handed back within this.
 LEAVES_S = 8.0
+#: What ends a process by its own fault.
+CRASHES = {-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT, -signal.SIGILL, -signal.SIGFPE}
 
 
 class Process:
@@ -58,7 +61,7 @@ class Process:
         cwd: Path,
         network: Path | None,
     ) -> None:
-        self.name = name
+        self.name, self.crash_is_meant = name, False
         self.log = folder / f"{name}-{time.time_ns()}.log"
         self.popen = launcher.start(command, env, cwd, out=self.log, err=self.log, network=network)
 
@@ -85,6 +88,18 @@ class Process:
         if self.alive:
             self.popen.kill()
         self.popen.wait(10)
+
+    def crash(self) -> None:
+        """End it as a fault of a library does; its log says where each of its threads was."""
+        self.send(signal.SIGSEGV)
+        self.wait()
+        assert re.search(r"Segmentation fault[\s\S]+most recent call first", self.said()), self.said()[-2000:]
+        self.crash_is_meant = True
+
+    @property
+    def crashed(self) -> bool:
+        """Did a fault of a library end it, which no test asked for?"""
+        return self.popen.poll() in CRASHES and not self.crash_is_meant
 
     def said(self) -> str:
         return self.log.read_text(errors="replace")
@@ -205,11 +220,13 @@ class Installation:
     def close_processes(self) -> None:
         for process in self.processes:
             process.kill()
+        fallen = [process for process in self.processes if process.crashed]
+        assert not fallen, "\n".join(f"{one.name} crashed\n{one.said()[-8000:]}" for one in fallen)
 
     def close(self) -> None:
-        """Afterwards none of its processes is left, and no database on a server."""
-        self.close_processes()
-        self._ends.close()
+        """Afterwards none of its processes is left, and no database on a server; and none has crashed."""
+        with self._ends:
+            self.close_processes()
 
     @contextmanager
     def deps(self) -> Iterator[Deps]:

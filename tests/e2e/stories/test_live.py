@@ -120,8 +120,10 @@ def test_an_open_wall_follows_takes_that_somebody_else_moves_and_no_script_runs(
     expect(pill).to_have_text("1 new")
     expect(page).to_have_title("(2) Gallery · Dailies")
     world.advance(moves, JobEvent.FINISHED)
-    world.saved(moves, picture())
+    card(page, "It moves").hover()
+    world.saved(moves, picture())  # no film: what was tried under the pointer that waits says so
     expect(card(page, "It moves").locator("img.poster")).to_be_visible()
+    expect(card(page, "It moves")).to_contain_text("This browser can't play it")
     expect(page.get_by_test_id("live-toast")).to_contain_text("Your take is ready")
     expect(page).to_have_title("(1) Gallery · Dailies")
     assert window.came[LIVE] - before[LIVE] >= 30

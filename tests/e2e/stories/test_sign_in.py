@@ -163,7 +163,7 @@ def test_a_page_whose_session_ended_while_its_dashboard_was_away_says_so(team, p
     long_ago = datetime.now(UTC) - timedelta(hours=13)
     team.change(update(LoginSession).values(begun_at=long_ago))
     dashboard = next(one for one in team.installation.processes if one.name == "dashboard")
-    dashboard.kill()
+    dashboard.crash()
     team.installation.dashboard()
 
     page.get_by_role("link", name=re.compile("Gallery")).first.click()

@@ -50,7 +50,7 @@ def test_a_key_used_again_after_a_restart_gives_the_same_take(make_installation,
     installation: Installation = make_installation()
     sidecar, key = installation.sidecar(), uuid.uuid4().hex
     first = installation.ask("Once only", key=key)
-    sidecar.kill()
+    sidecar.crash()
     installation.up()
     assert installation.ask("Once only", key=key) == first
     other = {"model": PHOTO_MODEL, "prompt": "Something else"}

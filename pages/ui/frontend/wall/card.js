@@ -41,7 +41,7 @@ const makeWallCard = (item, wall, acts) => {
     id, card, frame, open, wall, acts,
     poster: el("img", "poster"), blank: el("div", "blank"), blankIcon: icon(""), blankText: el("span", "why"),
     chip: el("span", "chip state"), chipIcon: icon(""), chipWord: el("span"), chipClock: el("span", "clock"),
-    save: el("a", "chip state save"), saveWord: el("span"), failed: null,
+    save: el("a", "chip state save"), saveWord: el("span"), failed: null, whenFailed: () => fillSave(parts),
     length: el("span", "length"), track: el("div", "track"), done: el("div", "done"),
     marks: el("div", "marks"), review: el("span", "chip review"), reviewIcon: icon(""), reviewWord: el("span"),
     star: el("span", "star", "★"), rated: el("span", "rated"),
@@ -86,12 +86,18 @@ const makeOpinion = parts => {
 }
 
 const listenCard = parts => {
-  const { card, frame, open, acts, id } = parts
+  const { card, open, acts, id } = parts
   // Touch points at nothing before it presses: what pointing shows would lie under the finger that opens the take.
-  card.onpointerenter = event => card.classList.toggle("pointed", event.pointerType !== "touch")
-  card.onpointerleave = () => card.classList.remove("pointed")
-  frame.onpointerenter = event => { if (event.pointerType !== "touch") playCard(parts) }
-  frame.onpointerleave = () => restCard(parts)
+  // All of it is one thing to point at: a page that moves a little under the pointer stops nothing.
+  card.onpointerenter = event => {
+    if (event.pointerType === "touch") return
+    card.classList.add("pointed")
+    playCard(parts)
+  }
+  card.onpointerleave = () => {
+    card.classList.remove("pointed")
+    restCard(parts)
+  }
   card.onpointermove = event => { if (event.pointerType !== "touch") acts.point(id) }
   open.onfocus = () => { acts.point(id); if (open.matches(":focus-visible")) playCard(parts) }
   open.onblur = () => restCard(parts)
@@ -106,26 +112,33 @@ const listenCard = parts => {
 
 const playCard = parts => {
   const source = parts.data.preview
-  if (!source || wallStill.matches || parts.video || parts.failed === source) return
-  clearTimeout(parts.wait)
-  parts.wait = setTimeout(() => {
-    const video = el("video", "moving")
-    Object.assign(video, { muted: true, loop: true, playsInline: true, src: source })
-    video.setAttribute("aria-hidden", "true")
-    parts.video = video
-    video.onerror = () => {
-      if (parts.video !== video) return
-      parts.failed = source
-      restCard(parts)
-      fillSave(parts)
-    }
-    parts.open.append(video)
-    video.play().catch(() => {})
-  }, WALL_HOVER_MS)
+  if (!source || wallStill.matches || parts.video || parts.wait || parts.failed === source) return
+  parts.wait = setTimeout(() => showFilm(parts, source), WALL_HOVER_MS)
+}
+const showFilm = (parts, source) => {
+  const video = el("video", "moving")
+  Object.assign(video, { muted: true, loop: true, playsInline: true, src: source })
+  video.setAttribute("aria-hidden", "true")
+  Object.assign(parts, { wait: 0, video, arrivals: new Arrivals({ needs: () => video.HAVE_CURRENT_DATA, again: startFilm }) })
+  video.onerror = () => {
+    if (parts.video !== video) return
+    parts.failed = source
+    restCard(parts)
+    parts.whenFailed?.()
+  }
+  parts.open.append(video)
+  parts.arrivals.watch([video])
+  video.play().catch(() => {})
+}
+const startFilm = film => {
+  film.load()
+  film.play().catch(() => {})
 }
 const restCard = parts => {
   clearTimeout(parts.wait)
+  parts.wait = 0
   if (!parts.video) return
+  parts.arrivals.end()
   parts.video.removeAttribute("src")
   parts.video.load()
   parts.video.remove()
@@ -178,6 +191,8 @@ const fillWallCard = (parts, data, differs) => {
   parts.when.title = moment(data.created_ms)
   fillOpinion(parts, data)
   tickCard(parts)
+  // What has just come home plays under the pointer that waits for it.
+  if (parts.card.classList.contains("pointed")) playCard(parts)
 }
 
 const fillOpinion = (parts, data) => {
