@@ -11,6 +11,7 @@ from benchmarks.common import show
 NAMES = (
     "starting", "webhooks", "latency", "fetching", "gallery", "catalogue", "estimates", "blocking", "workers",
     "bucket", "export", "live", "wall", "planning", "tables", "judging", "experiment",
+    "door",
 )  # fmt: skip
 
 

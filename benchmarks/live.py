@@ -15,6 +15,7 @@ import psutil
 from benchmarks import crowd
 from benchmarks.common import Result, at_most, free_port, process
 from benchmarks.onlookers import open_pages
+from benchmarks.people import LOGINS, sign_in
 
 PAGES, SHOWN = 400, 24
 #: Long enough for everybody's session to have been looked up again.
@@ -47,8 +48,8 @@ def run() -> list[Result]:
     with _dashboard({}) as (deps, port, server):
         results += asyncio.run(_measure(deps, port, server, [""] * PAGES, "open pages"))
         results.append(_on_screen(deps, port))
-    with _dashboard(_login()) as (deps, port, server):
-        cookies = _sessions(deps, PAGES)
+    with _dashboard(LOGINS) as (deps, port, server):
+        cookies = sign_in(deps, PAGES)
         results += asyncio.run(_measure(deps, port, server, cookies, "signed-in people"))
     return results
 
@@ -146,32 +147,6 @@ def _dashboard(login: dict[str, str]) -> Iterator[tuple[Any, int, psutil.Process
             time.sleep(5)
             yield deps, port, psutil.Process(started.pid)
         deps.store.close()
-
-
-def _login() -> dict[str, str]:
-    return {
-        "LOGIN_BASE_URL": "http://127.0.0.1:PORT", "LOGIN_PROVIDERS": "one",
-        "LOGIN_ONE_ISSUER": "http://127.0.0.1:1", "LOGIN_ONE_CLIENT_ID": "x", "LOGIN_ONE_CLIENT_SECRET": "y",
-        "LOGIN_ROLES": "creator: @example.com",
-    }  # fmt: skip
-
-
-def _sessions(deps: Any, number: int) -> list[str]:
-    """Cookies of so many people."""
-    from backend.domain.access.origin import Origin
-    from backend.services.team import sessions
-
-    cookies = []
-    for one in range(number):
-        claims = {
-            "iss": "http://127.0.0.1:1",
-            "sub": str(one),
-            "email": f"p{one}@example.com",
-            "name": f"P {one}",
-        }
-        begun = sessions.begin_session(deps, "one", {**claims, "email_verified": True}, origin=Origin())
-        cookies.append(begun.cookie)
-    return cookies
 
 
 def _newest(deps: Any) -> list[str]:
