@@ -159,7 +159,8 @@ class Form:
         """Movement, fabric, camera, aesthetic: from the team's vocabulary, or custom."""
         chosen = {}
         vocabulary = current_vocabulary(self.deps)
-        columns = st.columns(len(AXES), gap="small")
+        # Two beside each other: of four no word would be read to its end.
+        columns = [column for _ in AXES[::2] for column in st.columns(2, gap="small")]
         for axis, column in zip(AXES, columns, strict=True):
             with column:
                 words = style_picker.pick_style(vocabulary, axis)
