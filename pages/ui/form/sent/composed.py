@@ -62,7 +62,7 @@ def draw_line(deps: Deps, requests: Sequence[TakeRequest]) -> None:
         return  # what is wrong stands where all of it is shown
     if made.text:
         with st.container(key="sent-line"):
-            st.caption(text.plain(made.text[:LINE_MAX_CHARS]))
+            st.text(" ".join(made.text[:LINE_MAX_CHARS].split()))
 
 
 def draw_payload(deps: Deps, viewer: Viewer, model: VideoModel, request: TakeRequest | None) -> None:
