@@ -13,6 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
 from backend.domain.errors import InvalidRequest
+from backend.domain.text import unknown_names
 from backend.services.takes import photos
 
 #: A photo of 32 MiB and its multipart frame.
@@ -27,34 +28,42 @@ PARTS_MAX = 1000
 
 @contextlib.contextmanager
 def photo_part(name: str) -> Iterator[tuple[IO[bytes], str]]:
-    """The first part of this request's body with this name, and its file name ("" when it has none).
-
-    Other parts are passed over; nothing of them is kept.
+    """The part of this request's body with this name, and its file name ("" when it has none).
 
     Raises:
-        InvalidRequest: there is no such part, or no multipart body, or it is cut.
+        InvalidRequest: there is no such part, or others beside it, or no multipart body, or it is cut.
         PayloadTooLarge: the body is larger than one photo.
     """
     request.max_content_length = BODY_MAX_BYTES
     boundary = request.mimetype_params.get("boundary", "")
     with SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as kept:
         try:
+            others: list[str] = []
             if request.mimetype != "multipart/form-data" or not boundary:
                 file_name = None
             else:
-                file_name = _read(MultipartDecoder(boundary.encode(), max_parts=PARTS_MAX), name, kept)
+                decoder = MultipartDecoder(boundary.encode(), max_parts=PARTS_MAX)
+                file_name = _read(decoder, name, kept, others)
         except RequestEntityTooLarge as error:
             raise photos.too_large(request.content_length) from error
         except ValueError as error:
             raise InvalidRequest({name: "can't be read: the multipart body is cut or broken"}) from error
+        faults = unknown_names((other for other in others if other != name), (name,))
+        if name in others:
+            faults[name] = "is given more than once"
         if file_name is None:
-            raise InvalidRequest({name: f"is missing; send the photo as the multipart field `{name}`"})
+            faults[name] = f"is missing; send the photo as the multipart field `{name}`"
+        if faults or file_name is None:
+            raise InvalidRequest(faults)
         kept.seek(0)
         yield kept, file_name
 
 
-def _read(decoder: MultipartDecoder, name: str, kept: IO[bytes]) -> str | None:
-    """Write the part to `kept`; returns its file name, or None when there is no such part."""
+def _read(decoder: MultipartDecoder, name: str, kept: IO[bytes], others: list[str]) -> str | None:
+    """Write the part to `kept`; returns its file name, or None when there is no such part.
+
+    others: is given the names of all other parts, of which nothing is kept.
+    """
     found: str | None = None
     wanted = False
     while True:
@@ -65,6 +74,8 @@ def _read(decoder: MultipartDecoder, name: str, kept: IO[bytes]) -> str | None:
             wanted = found is None and event.name == name
             if wanted:
                 found = event.filename if isinstance(event, File) else ""
+            else:
+                others.append(event.name or "")
         elif isinstance(event, Data) and wanted:
             kept.write(event.data)
         elif isinstance(event, Epilogue):

@@ -144,6 +144,7 @@ def _body(operation: Operation) -> dict[str, Any] | None:
     file = {"type": "string", "format": "binary"}
     if operation.file is not None:
         form = {"type": "object", "properties": {operation.file: file}, "required": [operation.file]}
+        form["additionalProperties"] = False
         return {"required": True, "content": {"multipart/form-data": {"schema": form}}}
     if operation.content:
         return {"required": True, "content": {kind: {"schema": file} for kind in operation.content}}

@@ -20,7 +20,7 @@ OPERATIONS = (
         "POST",
         "/api/video/upload",
         "upload_photo",
-        "Send a photo, to be named in starts. Other parts of the body are passed over.",
+        "Send a photo, to be named in starts.",
         {201: told("The photo as it is kept.", UploadAnswer)},
         Do.UPLOAD,
         file="file",
