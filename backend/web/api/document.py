@@ -143,8 +143,8 @@ def _plain(schema: dict[str, Any]) -> dict[str, Any]:
 def _body(operation: Operation) -> dict[str, Any] | None:
     file = {"type": "string", "format": "binary"}
     if operation.file is not None:
-        form = {"type": "object", "properties": {operation.file: file}, "required": [operation.file]}
-        form["additionalProperties"] = False
+        form: dict[str, Any] = {"type": "object", "properties": {operation.file: file}}
+        form |= {"required": [operation.file], "additionalProperties": False}
         return {"required": True, "content": {"multipart/form-data": {"schema": form}}}
     if operation.content:
         return {"required": True, "content": {kind: {"schema": file} for kind in operation.content}}
