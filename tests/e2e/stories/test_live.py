@@ -113,6 +113,7 @@ def test_an_open_wall_follows_takes_that_somebody_else_moves_and_no_script_runs(
     page = window.open("/gallery")
     expect(card(page, "It moves")).to_be_visible()
     expect(page).to_have_title("(1) Gallery · Dailies")
+    window.rest()
     before = dict(window.came)
 
     world.advance(moves, *ACCEPTED)
