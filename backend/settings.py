@@ -1,7 +1,4 @@
-"""Settings: read once, from the environment or `.env`, checked together. Nothing else reads the environment.
-
-Names, defaults and meanings are public: README and docs list them.
-"""
+"""Settings: read once, from the environment or `.env`, which nothing else reads; README, docs list them."""
 
 from pathlib import Path
 from typing import Annotated, Any

@@ -12,9 +12,9 @@ from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-#: No module is longer, in lines; who wants to be, has two subjects.
+#: Every module is shorter, in lines; who wants to be longer, has two subjects.
 LINES = 300
-#: No function is longer.
+#: Every function is shorter.
 FUNCTION_LINES = 50
 #: No folder holds more files: who wants to find a room, reads the names on the doors.
 FILES = 15
@@ -65,12 +65,12 @@ def test_migrations_follow_one_another_in_the_order_of_their_names():
 
 
 def test_no_module_and_no_function_has_grown_too_long():
-    assert [module.name for module in CODE if module.text.count("\n") > LINES] == []
+    assert [module.name for module in CODE if module.text.count("\n") >= LINES] == []
     assert [
         (module.name, node.name)
         for module in CODE
         for node in ast.walk(module.tree)
-        if isinstance(node, FUNCTIONS) and node.end_lineno - node.lineno >= FUNCTION_LINES
+        if isinstance(node, FUNCTIONS) and node.end_lineno - node.lineno + 1 >= FUNCTION_LINES
     ] == []
 
 

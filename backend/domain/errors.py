@@ -112,9 +112,8 @@ class StateConflict(RequestError):
 class BudgetExceeded(RequestError):
     """The take would pass a limit; no job was made. left_usd: what is left until the tightest limit.
 
-    counts_usd: what the take counts for: its ceiling, or what an unknown price counts for. limit: the setting
-    that holds the limit, or the id of one that an admin set. title, renews: the limit, and when it starts
-    anew, in words.
+    counts_usd: its ceiling, or what an unknown price counts for. limit: the setting that holds it, or the id
+    of one that an admin set. title, renews: the limit, and when it starts anew, in words.
     """
 
     status = 402

@@ -56,9 +56,8 @@ def apply_outcome(
         return jobs.make_due(session, job.id, at=at, **(changes | values))
     event, note = _event(job, outcome), None
     given_up = job.state == JobState.CANCELLED and job.rendered_at is not None
-    if (given_up and not by_person) or job.state not in TRANSITIONS[event][
-        0
-    ]:  # before a line of the ledger is written for it
+    # Before a line of the ledger is written for it.
+    if (given_up and not by_person) or job.state not in TRANSITIONS[event][0]:
         raise StaleState(f"the job {job.id} is past that")
     if isinstance(outcome, Finished):
         changes = rendered_values(outcome, at=at)

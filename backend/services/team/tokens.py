@@ -1,7 +1,7 @@
 """Tokens for programs: who may have which, and whom a call that brings one comes from.
 
-A personal token acts as its person, and can never do more than that person may now. A service token has a
-name and a role of its own; takes are filed under that name.
+A personal token acts as its person, and can never do more than they may now. A service token has its own name
+and role; takes are filed under that name.
 """
 
 import hashlib
@@ -223,9 +223,6 @@ def _revoke(session: Session, deps: Deps, viewer: Viewer, token: Token | None) -
         tokens.revoke_token(session, token.id, at=deps.clock.now())
         record(session, deps, viewer, Action.TOKEN_REVOKED, object_type="token", object_id=token.id,
                changed={"name": (token.name, None)})  # fmt: skip
-
-
-# -- a call that brings one -------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
