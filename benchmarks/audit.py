@@ -16,7 +16,7 @@ from sqlalchemy import insert, text
 
 from backend.models import AuditEntry, Job
 from benchmarks import crowd
-from benchmarks.common import Result, at_most
+from benchmarks.common import Result, at_most, on_both_databases
 
 FEW, MANY, ROUNDS = 10_000, 1_000_000, 40
 LIMIT = 1.5
@@ -34,12 +34,7 @@ A_DAY = 2_000
 
 
 def run() -> list[Result]:
-    from tests import databases
-
-    try:
-        return [result for kind in databases.KINDS for result in _on(kind)]
-    finally:
-        databases.close()
+    return on_both_databases(_on)
 
 
 def _on(kind: str) -> Iterator[Result]:

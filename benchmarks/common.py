@@ -40,6 +40,16 @@ def at_most(name: str, value: float, limit: float, unit: str = "×", note: str =
     return Result(name, value, limit, unit, value <= limit, note)
 
 
+def on_both_databases(measure: Callable[[str], Iterator[Result]]) -> list[Result]:
+    """What is measured on SQLite, then on PostgreSQL, which it is told by name; their server is ended."""
+    from tests import databases
+
+    try:
+        return [result for kind in databases.KINDS for result in measure(kind)]
+    finally:
+        databases.close()
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from benchmarks.common import Result, at_most
+from benchmarks.common import Result, at_most, on_both_databases
 from benchmarks.people import LOGINS, sign_in
 
 PEOPLE, EACH = 400, 2_000
@@ -21,12 +21,7 @@ LIMIT_MS = 0.3
 
 
 def run() -> list[Result]:
-    from tests import databases
-
-    try:
-        return [result for kind in databases.KINDS for result in _on(kind)]
-    finally:
-        databases.close()
+    return on_both_databases(_on)
 
 
 def _on(kind: str) -> Iterator[Result]:

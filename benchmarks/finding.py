@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import insert
 
 from benchmarks import crowd
-from benchmarks.common import Result, at_most
+from benchmarks.common import Result, at_most, on_both_databases
 
 FEW, MANY, ROUNDS = 10_000, 1_000_000, 15
 #: Pairs are many; the middle of so few rounds is told again where it misses.
@@ -50,12 +50,7 @@ def filters() -> dict[str, str]:
 
 
 def run() -> list[Result]:
-    from tests import databases
-
-    try:
-        return [result for kind in databases.KINDS for result in _on(kind)]
-    finally:
-        databases.close()
+    return on_both_databases(_on)
 
 
 def _on(kind: str) -> Iterator[Result]:

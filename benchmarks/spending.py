@@ -17,7 +17,7 @@ from sqlalchemy import insert, text
 
 from backend.models import Job, LedgerEntry
 from benchmarks import crowd
-from benchmarks.common import Result, at_most
+from benchmarks.common import Result, at_most, on_both_databases
 
 FEW, MANY, ROUNDS = 10_000, 1_000_000, 15
 LIMIT = 1.5
@@ -31,12 +31,7 @@ NEW_LINES = 900
 
 
 def run() -> list[Result]:
-    from tests import databases
-
-    try:
-        return [result for kind in databases.KINDS for result in _on(kind)]
-    finally:
-        databases.close()
+    return on_both_databases(_on)
 
 
 def _on(kind: str) -> Iterator[Result]:
