@@ -12,7 +12,7 @@ from typing import Any
 
 from backend.domain.states import ACTIVE_STATES
 from benchmarks import crowd
-from benchmarks.common import Result, at_most
+from benchmarks.common import Result, at_most, on_both_databases
 
 FEW, MANY, ROUNDS = 1_000, 1_000_000, 31
 LIMIT = 1.5
@@ -22,12 +22,7 @@ MODEL, MODEL_SELDOM = crowd.MODELS[0][0], crowd.MODELS[5][0]
 
 
 def run() -> list[Result]:
-    from tests import databases
-
-    try:
-        return [result for kind in databases.KINDS for result in _on(kind)]
-    finally:
-        databases.close()
+    return on_both_databases(_on)
 
 
 def questions() -> list[tuple[str, dict[str, Any]]]:
