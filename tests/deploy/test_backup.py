@@ -59,6 +59,7 @@ def assert_found_and_paid_once(installation: Installation, *jobs: str) -> None:
         assert posts(installation, job) == 1
 
 
+@pytest.mark.databases("sqlite")  # a server is backed up by its own tools
 def test_a_backup_under_load_is_restored_elsewhere_and_nothing_is_paid_twice(
     installation, make_installation, tmp_path
 ):
@@ -99,6 +100,7 @@ def test_a_backup_under_load_is_restored_elsewhere_and_nothing_is_paid_twice(
     assert max(posts(again, job) for job in kept) == 1
 
 
+@pytest.mark.databases("sqlite")
 @pytest.mark.parametrize("broken", [False, True], ids=["shipped", "control"])
 def test_a_copy_put_back_by_hand_is_known_for_one_and_nothing_is_paid_twice(
     backup, make_installation, broken
@@ -123,6 +125,7 @@ def test_a_copy_put_back_by_hand_is_known_for_one_and_nothing_is_paid_twice(
     assert again.rows("SELECT 1 FROM fact WHERE name = 'copy'") == []
 
 
+@pytest.mark.databases("sqlite")
 def test_a_second_backup_copies_only_what_is_new_and_no_file_that_is_altered(installation, tmp_path):
     folder = tmp_path / "backup"
     first = installation.cli("backup", str(folder))
@@ -149,6 +152,7 @@ def test_a_second_backup_copies_only_what_is_new_and_no_file_that_is_altered(ins
     assert list((tmp_path / "elsewhere/media").glob("*.mp4")) == []
 
 
+@pytest.mark.databases("sqlite")
 def test_what_cant_be_copied_or_put_back_is_refused_with_the_reason(make_installation, tmp_path):
     installation, file, backup = make_installation(SECRET_KEY=None), tmp_path / "file", tmp_path / "backup"
     assert installation.cli("migrate").returncode == 0
@@ -167,6 +171,7 @@ def test_what_cant_be_copied_or_put_back_is_refused_with_the_reason(make_install
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.databases("sqlite")
 def test_a_restore_beside_the_log_of_the_database_before_is_refused_until_that_is_moved_too(
     installation, backup, tmp_path
 ):

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from tests.e2e.conftest import fal, fals, make_installation
 from tests.e2e.installation import Installation
 from tests.hosts.judge import at_rest, verdict
@@ -14,6 +16,7 @@ from tests.waiting import eventually
 __all__ = ["fal", "fals", "make_installation"]
 
 
+@pytest.mark.databases("sqlite")  # its file is doctored
 def test_the_judge_finds_what_was_told_otherwise_and_what_was_acknowledged_and_is_gone(
     make_installation: Callable[..., Installation],
 ) -> None:

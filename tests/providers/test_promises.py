@@ -250,19 +250,20 @@ def test_a_call_ends_whatever_the_server_is_at_and_what_came_by_then_is_no_answe
 
 @pytest.mark.parametrize("way", ["direct"], indirect=True)
 def test_no_answer_is_read_without_a_bound(case, listen):
-    taken = [0]  # megabytes
+    """Besides what is read, some is on its way: systems let the buffers of two sockets grow to 36 MB."""
+    on_the_way, taken = 64, [0]  # megabytes
 
     def flood(connection):
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
-        for megabyte in range(64):
+        for megabyte in range(256):
             connection.sendall(b" " * 2**20)
             taken.append(megabyte + 1)
 
     peer = listen(flood)
     assert type(submit(case, peer.url)) is ProviderUnanswered
-    assert max(taken) < 4 + 12  # some more fit into the buffers in between
+    assert max(taken) < 4 + on_the_way
     assert everything(case.build(peer.url, 10))
-    assert max(taken) < 32 + 12
+    assert max(taken) < 32 + on_the_way
 
 
 # -- the key ------------------------------------------------------------------------------------

@@ -75,6 +75,7 @@ def test_a_data_person_plans_and_pays_a_creative_judges_on_a_phone_and_the_verdi
         hand.wait_for_function(
             "([judge, before]) => judge.dataset.pair !== before", arg=[judge.element_handle(), before]
         )
+    expect(judge).to_have_attribute("data-unsent", "0")
     phone.close()
     eventually(lambda: len(installation.rows("SELECT 1 FROM vote")) == PAIRS)
 

@@ -19,6 +19,7 @@ def installation(fal, tmp_path: Path) -> Iterator[Installation]:
         yield made
 
 
+@pytest.mark.databases("sqlite")  # a server has no file in the folder
 def test_a_studio_in_a_folder_with_an_odd_name_has_everything_in_it_and_nothing_beside(
     installation, fal, tmp_path
 ):

@@ -92,6 +92,7 @@ def test_what_is_not_there_and_a_method_that_a_route_does_not_have_are_told_in_j
     assert "GET" in answer.headers["Allow"]
 
 
+@pytest.mark.databases("sqlite")  # a server's own clock can't be set
 def test_alive_needs_nothing_and_ready_needs_a_worker(sidecar):
     assert sidecar.get("/healthz", who=None).get_json() == {"status": "ok"}
     answer = sidecar.get("/readyz", who=None)

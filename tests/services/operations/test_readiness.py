@@ -217,6 +217,7 @@ def test_a_bucket_that_hangs_is_not_waited_for(store, sidecar, worker, monkeypat
     assert eventually(lambda: hanging.done) <= 2, "it is asked once, however often we are"
 
 
+@pytest.mark.databases("sqlite")  # a server's own clock can't be set, and doctor asks no further
 def test_a_bucket_without_checksums_is_ready_and_doctor_says_what_is_done_instead(store, sidecar, worker):
     says = bucket.refusal(400, "InvalidArgument", "Unsupported header 'x-amz-checksum-sha256' received.")
     store.refuses = {"x-amz-checksum": says}

@@ -161,8 +161,22 @@ CASES: dict[str, tuple[Callable[[Desk], Job], str, float | None, bool]] = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+#: What is known by the silence of a worker.
+SILENT = ("no worker", "a silent worker has it")
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case not in SILENT])
 def test_a_take_says_what_it_waits_for_since_when_and_until_when(desk, case, monkeypatch):
+    check_why(desk, case, monkeypatch)
+
+
+@pytest.mark.databases("sqlite")  # a server's own clock can't be set
+@pytest.mark.parametrize("case", SILENT)
+def test_a_take_that_waits_for_a_silent_worker_says_so(desk, case, monkeypatch):
+    check_why(desk, case, monkeypatch)
+
+
+def check_why(desk, case, monkeypatch):
     arrange, cause, next_s, helps = CASES[case]
     job, now = arrange(desk), desk.clock.now()
     if desk.away:

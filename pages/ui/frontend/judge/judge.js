@@ -172,7 +172,7 @@ class Judge {
   // back before, and the answer to that got lost, the server says so.
   async send({ vote, undo }) {
     const { key, ...answer } = vote
-    const kept = await askWall(this.link("votes"), "POST", { ...answer, key })
+    const kept = await askWall(this.link("votes"), "POST", { ...answer, key }, true)
     if (undo) await askWall(this.link(`votes/${encodeURIComponent(kept.id)}`), "DELETE")
   }
 

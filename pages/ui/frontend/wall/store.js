@@ -8,8 +8,9 @@ const WALL_TIRED_MS = 60000
 // Lists that were left behind, so that Back finds them without asking again: query -> line, cards and cursor.
 const wallsKept = window.__dailiesWalls ??= new Map()
 
-const askWall = async (address, method = "GET", body) => {
-  const how = { method, headers: { Accept: "application/json" }, signal: AbortSignal.timeout(WALL_TIRED_MS) }
+// keepalive: it is sent to its end also when the page is closed meanwhile; for what is small.
+const askWall = async (address, method = "GET", body, keepalive = false) => {
+  const how = { method, keepalive, headers: { Accept: "application/json" }, signal: AbortSignal.timeout(WALL_TIRED_MS) }
   if (method !== "GET") {
     how.headers["Content-Type"] = "application/json"
     how.headers["X-Dailies"] = "1"

@@ -103,6 +103,7 @@ def test_a_person_may_have_it_kept_before(world, busy):
     assert world.looks(job, 1)[0].state == "stored"
 
 
+@pytest.mark.databases("sqlite")  # JSON is text there
 def test_bytes_of_one_link_are_never_taken_for_those_of_another(world, busy):
     for shade, name in ((50, "a.mp4"), (90, "b.mp4")):
         lay(world, name, clip(shade))
