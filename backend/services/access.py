@@ -73,7 +73,8 @@ class Viewer:
     def must(self, do: Do) -> None:
         """Refuse whoever may not do it (NotAllowed, 403, which names the role or the scope that lacks)."""
         if not allows(self.role, do):
-            raise _refused(do, f"the role {LEAST[do]} is needed; {self.name} is a {self.role}")
+            who = self.name if self.token_id is None else "this token"
+            raise _refused(do, f"the role {LEAST[do]} is needed; {who} is a {self.role}")
         if self.scopes is not None and SCOPE_OF[do] not in self.scopes:
             raise _refused(do, f"this token needs the scope {SCOPE_OF[do]}", scope=SCOPE_OF[do])
 

@@ -45,7 +45,10 @@ class PersonView:
 
 
 def list_people(deps: Deps, viewer: Viewer) -> list[PersonView]:
-    """Everybody who came once, whoever was here last first. Raises NotAllowed."""
+    """Everybody who came once: who waits for a role first, then by name. Raises NotAllowed.
+
+    Not by when they were here: that changes under the hand of who is about to press a button.
+    """
     viewer.must(Do.MANAGE_PEOPLE)
     now, settings = deps.clock.now(), deps.settings
     begun_after = now - timedelta(hours=settings.session_hours)
@@ -54,7 +57,8 @@ def list_people(deps: Deps, viewer: Viewer) -> list[PersonView]:
         people = roster.list_people(session)
         opened = roster.count_open_sessions(session, begun_after=begun_after, seen_after=seen_after)
         tokens = roster.count_tokens(session, now=now)
-    return [_view(deps, known, opened, tokens) for known in people]
+    views = [_view(deps, known, opened, tokens) for known in people]
+    return sorted(views, key=lambda one: one.role is not None or one.disabled)
 
 
 def admin_names(deps: Deps) -> list[str]:

@@ -21,13 +21,22 @@ class Refusals:
         self._lock = threading.Lock()
         self._since: datetime | None = None
         self._written = self._left_out = 0
+        self._people: set[tuple[str, str]] = set()
+
+    def note_person(self, deps: Deps, name: str, why: str, origin: Origin) -> None:
+        """Somebody whose name is known was not let in; said once a minute, however often they ask."""
+        with self._lock:
+            self._begin_minute(deps.clock.now())
+            if (name, why) in self._people:
+                return
+            if len(self._people) < A_MINUTE:
+                self._people.add((name, why))
+        self.note_refusal(deps, name, why, origin)
 
     def note_refusal(self, deps: Deps, name: str, why: str, origin: Origin) -> None:
         """Somebody was not let in. name: of the person if known, else of the provider; why: a word or two."""
         with self._lock:
-            now = deps.clock.now()
-            if self._since is None or not timedelta(0) <= now - self._since < timedelta(minutes=1):
-                self._since, self._written = now, 0
+            self._begin_minute(deps.clock.now())
             if self._written >= A_MINUTE:
                 self._left_out += 1
                 return
@@ -39,3 +48,8 @@ class Refusals:
         actor = Actor(ActorKind.PERSON, name, origin)
         with suppress(StoreUnavailable), deps.store.begin() as session:  # nobody is let in for that
             record(session, deps, actor, Action.SIGN_IN_REFUSED, changed=changed)
+
+    def _begin_minute(self, now: datetime) -> None:
+        if self._since is None or not timedelta(0) <= now - self._since < timedelta(minutes=1):
+            self._since, self._written = now, 0
+            self._people.clear()

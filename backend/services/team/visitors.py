@@ -64,6 +64,11 @@ class Visit:
     identity: Identity | None = None
     address: str | None = None
 
+    @property
+    def origin(self) -> Origin:
+        """Whence, as the audit says it."""
+        return Origin(address=self.address)
+
 
 def seal_visit(settings: Settings, visit: Visit) -> str:
     """The header's value, which nobody else can make."""
@@ -98,11 +103,10 @@ def viewer_of(deps: Deps, visit: Visit | None, *, acted: bool) -> Viewer:
     """
     if visit is None:
         raise SessionEnded
-    origin = Origin(address=visit.address)
     if visit.session_id is not None:
-        return _by_session(deps, visit.session_id, origin, acted=acted)
+        return _by_session(deps, visit.session_id, visit.origin, acted=acted)
     assert visit.identity is not None
-    return _by_proxy(deps, visit.identity, _moment(visit.at), origin)
+    return _by_proxy(deps, visit.identity, _moment(visit.at), visit.origin)
 
 
 def viewers_of(deps: Deps, visits: Collection[Visit]) -> dict[Visit, Viewer]:
@@ -121,8 +125,7 @@ def viewers_of(deps: Deps, visits: Collection[Visit]) -> dict[Visit, Viewer]:
                 found[visit] = viewer_of(deps, visit, acted=False)
             else:
                 one, identity = _open_session(deps, known.get(visit.session_id))
-                origin = Origin(address=visit.address)
-                found[visit] = _viewer(deps, one.person_id, one.name, one.role, identity, origin)
+                found[visit] = _viewer(deps, one.person_id, one.name, one.role, identity, visit.origin)
     return found
 
 

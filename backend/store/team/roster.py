@@ -32,11 +32,11 @@ class KnownPerson(NamedTuple):
 
 
 def list_people(session: Session, *, only: str | None = None, name: str | None = None) -> list[KnownPerson]:
-    """Everybody, whoever was here last first. only: the person with this id. name: the one with this name."""
+    """Everybody, by name. only: the person with this id. name: the one with this name."""
     query = (
         select(Person, LoginSession.provider, LoginSession.claims)
         .outerjoin(LoginSession, col(LoginSession.id) == _NEWEST)
-        .order_by(func.coalesce(Person.seen_at, Person.created_at).desc(), col(Person.name))
+        .order_by(func.lower(Person.name), col(Person.id))
         .execution_options(populate_existing=True)
     )
     if only is not None:

@@ -125,20 +125,24 @@ class Keeper:
         visit = Visit(time.time(), identity=identity, address=address)
         unknown = Visitor(Who.UNKNOWN, visit, header=visitors.seal_visit(self._settings, visit))
         try:
-            visitors.admit_identity(self.deps(), identity)
+            deps = self.deps()
+            visitors.admit_identity(deps, identity)
         except StoreUnavailable as error:
             return _unknown(unknown, error)
         except PersonDisabled as problem:
+            self._refusals.note_person(deps, problem.name, "disabled", visit.origin)
             return replace(unknown, who=Who.ROLELESS, no_role=NoRole(problem.name, str(problem)))
         return self._judge(unknown, visit, acted=True)
 
     def _judge(self, unknown: Visitor, visit: Visit, *, acted: bool) -> Visitor:
         """unknown: what is to be said where it can't be looked up."""
         try:
-            viewer = visitors.viewer_of(self.deps(), visit, acted=acted)
+            deps = self.deps()
+            viewer = visitors.viewer_of(deps, visit, acted=acted)
         except SessionEnded:
             return replace(unknown, who=Who.ENDED)
         except NoRole as problem:
+            self._refusals.note_person(deps, problem.name, "no role", visit.origin)
             return replace(unknown, who=Who.ROLELESS, no_role=problem)
         except StoreUnavailable as error:
             return _unknown(unknown, error)

@@ -158,7 +158,7 @@ class SignIn:
             self._refusals.note_refusal(deps, flow.provider, problem.why, origin)
             raise
         except PersonDisabled as problem:
-            self._refusals.note_refusal(deps, problem.name, "disabled", origin)
+            self._refusals.note_person(deps, problem.name, "disabled", origin)
             raise
         log.info("signed in", extra={"person": begun.person.name, "provider": flow.provider})
         return begun
@@ -173,7 +173,7 @@ class SignIn:
             return RedirectResponse(SIGN_OUT[self._settings.login_proxy], 303)
         if visit is not None and visit.session_id is not None:
             try:
-                await run_sync(self._end, visit.session_id, Origin(address=visit.address))
+                await run_sync(self._end, visit.session_id, visit.origin)
             except StoreUnavailable:
                 said = "You could not be signed out just now. Try again in a moment."
                 again = [("Sign out", f"{self._root}/sign-out")]

@@ -17,7 +17,7 @@ _CHOICES = (BY_RULES, *Role)
 
 
 def draw_people(deps: Deps, viewer: Viewer, found: Sequence[PersonView]) -> None:
-    """These people, whoever was here last first."""
+    """These people, in this order."""
     wanted = ""
     if len(found) > SHOWN // 5:
         wanted = st.text_input(

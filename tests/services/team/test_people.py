@@ -55,6 +55,7 @@ def test_a_person_has_the_role_that_an_admin_set_or_the_first_rule_gives_and_hea
             "Ana": (Role.CREATOR, None), "Ben": (Role.REVIEWER, Role.REVIEWER), "Cleo": (Role.ADMIN, None),
             "Dan": (None, None), "Eve": (None, Role.ADMIN),
         }  # fmt: skip
+        assert list(found) == ["Dan", "Eve", "Ana", "Ben", "Cleo"]  # who waits for a role first, then by name
         assert "rule 2" in seen(deps, "Ana").why
         assert "verified" in seen(deps, "Dan").why
         assert "proxy" in seen(deps, "Eve").why, "she came by one that is not set up any more"

@@ -111,6 +111,10 @@ def test_roles_are_given_by_the_rules_and_who_fits_none_is_told_so(deps):
     browser = Browser(app)
     headers = {name.replace("-", "_"): value for name, value in said("kim@elsewhere.example")}
     assert "kim@elsewhere.example" in browser.open("/gallery", **headers).text
+    with deps.store.read() as session:
+        theirs = select(AuditEntry).where(AuditEntry.actor == "kim@elsewhere.example")
+        refused = session.exec(theirs).one()  # of all three questions
+    assert (refused.action, refused.changed) == ("sign_in.refused", {"why": [None, "no role"]})
     assert browser.open("/gallery").headers["location"].startswith("/sign-in?")
     assert "has not said who you are" in browser.open("/sign-in").text
     assert browser.open("/sign-out").headers["location"] == "/oauth2/sign_out?rd=/"

@@ -90,6 +90,8 @@ def test_every_use_case_refuses_a_token_that_lacks_a_scope_for_it_and_no_other(d
 def test_a_refusal_names_the_role_or_the_scope_that_lacks() -> None:
     with pytest.raises(NotAllowed, match="To start takes, the role creator is needed; a viewer is a viewer"):
         VIEWERS[Role.VIEWER].must(Do.START)
+    with pytest.raises(NotAllowed, match="the role creator is needed; this token is a viewer"):
+        Viewer("Maya", Role.VIEWER, token_id="x").must(Do.START)  # she may herself be more
     with pytest.raises(NotAllowed, match="this token needs the scope takes:write") as refused:
         Viewer("x", Role.ADMIN, Kind.TOKEN, scopes=frozenset({Scope.TAKES_READ})).must(Do.START)
     assert refused.value.scope == Scope.TAKES_WRITE

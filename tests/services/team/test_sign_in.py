@@ -434,6 +434,8 @@ def test_for_whom_no_rule_fits_there_is_a_page_that_says_who_they_are_and_whom_t
     assert browser.ask(MEDIA).status_code == 403
     assert browser.connect("/_stcore/stream") != 1008  # the frame says the same
     with team.store.begin() as session:
+        refused = session.exec(select(AuditEntry).where(AuditEntry.action == "sign_in.refused")).one()
+        assert (refused.actor, refused.changed) == ("maya@elsewhere.example", {"why": [None, "no role"]})
         person = session.exec(select(Person)).one()
         person.role = "viewer"
         session.add(person)
