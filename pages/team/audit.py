@@ -132,6 +132,7 @@ def row_of(entry: AuditEntry) -> dict[str, object]:
         "Who": entry.actor,
         "What": entry.action,
         "To what": " ".join(filter(None, (entry.object_type, text.shorten(entry.object_id or "", ID_CHARS)))),
+        "Amount": "" if entry.micros is None else text.dollars(entry.micros / 1e6),
         "Changed": changes_of(entry.changed or {}),
         "By way of": entry.via if entry.actor_kind != "token" else f"{entry.via}, token",
         "Address": entry.address or "",
@@ -139,13 +140,20 @@ def row_of(entry: AuditEntry) -> dict[str, object]:
 
 
 def changes_of(changed: Mapping[str, Sequence[object]]) -> str:
-    """Fields with what they were and are, in a line."""
+    """Fields with what they were and are, in a line; of what is the same, or new, what it is."""
     told = []
     for field, (before, after) in changed.items():
-        values = [json.dumps(one, ensure_ascii=False) if not isinstance(one, str) else one
-                  for one in (before, after) if one is not None]  # fmt: skip
-        told.append(f"{field.replace('_', ' ')}: {_TO.join(values) or '–'}")
+        if before is None and after is None:
+            continue
+        values = [after] if before in (None, after) else [before, after]
+        told.append(f"{field.replace('_', ' ')}: {_TO.join(map(_value, values))}")
     return text.shorten("; ".join(told), 300)
+
+
+def _value(one: object) -> str:
+    if one is None:
+        return "–"
+    return one if isinstance(one, str) else json.dumps(one, ensure_ascii=False)
 
 
 def as_word(value: object) -> str:

@@ -34,6 +34,24 @@ def test_the_audit_tells_who_did_what_by_the_filters_in_the_url(visit, desk):
     assert not visit(AUDIT, actor="nobody").dataframe
 
 
+def test_a_row_says_what_was_changed_from_what_to_what_and_for_how_much(visit, desk):
+    """A role that was taken back read like one that was given."""
+    desk.ask(viewer=ANA)
+    for before, after in ((None, "viewer"), ("viewer", None), ("viewer", "admin")):
+        changed = {"name": ("Maya", "Maya"), "role": (before, after), "scope": (None, None)}
+        with desk.deps.store.begin() as session:
+            record(session, desk.deps, LOCAL_VIEWER, Action.ROLE_CHANGED, changed=changed)
+
+    (table,) = visit(AUDIT).dataframe
+    rows = table.value.to_dict("records")
+    assert [row["Changed"] for row in rows[:3]] == [
+        "name: Maya; role: viewer → admin",
+        "name: Maya; role: viewer → –",
+        "name: Maya; role: viewer",
+    ]
+    assert [row["Amount"] for row in rows] == ["", "", "", "$0.70"]
+
+
 def test_a_page_of_the_audit_leads_on_to_the_next(visit, desk):
     with desk.deps.store.begin() as session:
         for _ in range(101):

@@ -141,9 +141,10 @@ def _hear_worker(deps: Deps) -> HealthCheck:
         says = f"No worker was seen{since}: takes are kept and wait."
         return HealthCheck("worker", False, says, remedy="Start one: python -m backend worker")
     living = len(signs) - len(silent)
-    words = [f"{living} at work"] if living else ["None was seen for two leases and more"]
-    words += [f"{sign.name} silent for {sign.silent_s:.0f} s" for sign in silent]
-    return HealthCheck("worker", True, f"{', '.join(words)}.", is_amber=health == Health.AMBER)
+    words = [f"{living} at work"] if living else ["no worker was seen for two leases or longer"]
+    words += [f"{sign.name} has been silent for {sign.silent_s:.0f} s" for sign in silent]
+    said = ", ".join(words)
+    return HealthCheck("worker", True, f"{said[0].upper()}{said[1:]}.", is_amber=health == Health.AMBER)
 
 
 @dataclass(frozen=True)

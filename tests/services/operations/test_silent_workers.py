@@ -54,7 +54,10 @@ def test_a_frozen_worker_turns_amber_and_red_everywhere_at_once(sidecar):
 
     heartbeat.record_heartbeat(sidecar.deps, "host:2", in_hand=0)
     assert told(sidecar) == (200, "green", {"host:1": "red", "host:2": "green"}, 1)
-    assert "host:1 silent for 45 s" in sidecar.get("/readyz", who=None).get_json()["checks"]["worker"]["says"]
+    assert (
+        "1 at work, host:1 has been silent for 45 s."
+        in sidecar.get("/readyz", who=None).get_json()["checks"]["worker"]["says"]
+    )
 
 
 @pytest.mark.databases("postgres")
