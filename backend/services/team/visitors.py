@@ -153,11 +153,23 @@ def _note_person(deps: Deps, identity: Identity) -> Person:
 
 
 def _by_session(deps: Deps, session_id: str, origin: Origin, *, acted: bool) -> Viewer:
-    found, now = sessions.find_session(deps.store, session_id), deps.clock.now()
-    open_one, identity = _open_session(deps, found)
-    if acted and now - open_one.seen_at > min(SEEN_EVERY, _idle(deps) / 4):
+    open_one, identity = _open_session(deps, sessions.find_session(deps.store, session_id))
+    if acted and _is_to_note(deps, open_one):
         _note_seen(deps, session_id, open_one)
     return _viewer(deps, open_one.person_id, open_one.name, open_one.role, identity, origin)
+
+
+def judge_at_once(deps: Deps, found: sessions.SessionRecord, origin: Origin, *, acted: bool) -> Viewer | None:
+    """Who that is, if they may come in and nothing is to be written; None: `viewer_of` says."""
+    with suppress(SessionEnded, NoRole):
+        open_one, identity = _open_session(deps, found)
+        if not (acted and _is_to_note(deps, open_one)):
+            return _viewer(deps, open_one.person_id, open_one.name, open_one.role, identity, origin)
+    return None
+
+
+def _is_to_note(deps: Deps, found: sessions.SessionRecord) -> bool:
+    return deps.clock.now() - found.seen_at > min(SEEN_EVERY, _idle(deps) / 4)
 
 
 def _open_session(

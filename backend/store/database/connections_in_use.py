@@ -6,7 +6,8 @@ lasts, and neither the driver nor the server's own time-outs end the wait.
 
 import os
 import socket
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import Engine, event
@@ -17,7 +18,7 @@ _OPTION = "dailies_in_use"
 
 def track(engine: Engine) -> None:
     """From now on it is known which connections of this engine are in use."""
-    in_use: dict[ConnectionPoolEntry, Any] = {}
+    in_use: dict[object, Any] = {}
     engine.update_execution_options(**{_OPTION: in_use})
 
     def note(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
@@ -28,6 +29,17 @@ def track(engine: Engine) -> None:
 
     event.listen(engine, "checkout", note)
     event.listen(engine, "checkin", forget)
+
+
+@contextmanager
+def noted(engine: Engine, connection: Any) -> Iterator[None]:
+    """This one, which is not of the engine's pool, is in use as well."""
+    in_use, mark = engine.get_execution_options()[_OPTION], object()
+    in_use[mark] = connection
+    try:
+        yield
+    finally:
+        del in_use[mark]
 
 
 def cut_all(engine: Engine) -> int:

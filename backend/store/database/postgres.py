@@ -265,9 +265,14 @@ def _configure(connection: Any, _record: Any) -> None:
     was = connection.autocommit
     connection.autocommit = True
     with connection.cursor() as cursor:
-        limits = (STATEMENT_TIMEOUT_MS, LOCK_TIMEOUT_MS, IDLE_IN_TRANSACTION_TIMEOUT_MS)
-        cursor.execute(_SESSION, [str(limit) for limit in limits])
+        cursor.execute(*session_settings())
     connection.autocommit = was
+
+
+def session_settings() -> tuple[str, list[str]]:
+    """What every connection is told first: a statement and its values."""
+    limits = (STATEMENT_TIMEOUT_MS, LOCK_TIMEOUT_MS, IDLE_IN_TRANSACTION_TIMEOUT_MS)
+    return _SESSION, [str(limit) for limit in limits]
 
 
 def _judge(context: ExceptionContext) -> None:

@@ -5,7 +5,7 @@ writes the SQL and says how values are converted, once for each kind of database
 the driver. For the few statements on the hot paths; everything else goes through the session as usual.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
@@ -38,7 +38,16 @@ class CompiledStatement:
     def run_on_driver(self, driver: Any, dialect: Dialect, values: Mapping[str, Any]) -> list[list[Any]]:
         """Run it on the driver's own connection; returns every row, each value as its column's type says."""
         made = self._for(dialect)
-        return made.read(made.run(driver, values))
+        result = made.run(driver, values)
+        return made.read(result.description, result)
+
+    async def run_on_loop(
+        self, connection: Any, dialect: Dialect, values: Mapping[str, Any]
+    ) -> list[list[Any]]:
+        """The same on a server's connection of an event loop's own. Raises the driver's own errors."""
+        made = self._for(dialect)
+        cursor = await connection.execute(made.sql, made.given(values))
+        return made.read(cursor.description, await cursor.fetchall())
 
     def _for(self, dialect: Dialect) -> "_DialectSql":
         made = self._made.get(dialect.name)
@@ -55,7 +64,7 @@ class _DialectSql:
 
     def __init__(self, statement: Executable, dialect: Dialect, columns: Sequence[str]) -> None:
         compiled: Any = cast(Any, statement).compile(dialect=dialect, column_keys=list(columns) or None)
-        self._sql = str(compiled)
+        self.sql = str(compiled)
         fixed = compiled.params
         names = compiled.positiontup or list(fixed)
         if not compiled.positional:  # a server's driver takes time for each value that travels
@@ -64,7 +73,7 @@ class _DialectSql:
             names = [name for name in names if name not in written]
             for name in written:
                 said = compiled.render_literal_value(fixed[name], compiled.binds[name].type)
-                self._sql = self._sql.replace(f"%({name})s", said)
+                self.sql = self.sql.replace(f"%({name})s", said)
         self._params = [(name, fixed[name]) for name in names]
         ways = [_bind(compiled.binds.get(name), dialect) for name in names]
         self._writes = [(place, way) for place, way in enumerate(ways) if way is not None]
@@ -75,16 +84,11 @@ class _DialectSql:
 
     def run(self, driver: Any, values: Mapping[str, Any]) -> Any:
         """Run it on the driver's connection; returns the driver's cursor. Errors are SQLAlchemy's."""
-        given: Any = [values.get(name, fixed) for name, fixed in self._params]
-        for place, convert in self._writes:
-            given[place] = convert(given[place])
-        if not self._positional:
-            given = {name: value for (name, _), value in zip(self._params, given, strict=True)}
         try:
-            return driver.execute(self._sql, given)
+            return driver.execute(self.sql, self.given(values))
         except self._error as error:
             raise cast(Any, DBAPIError).instance(
-                self._sql,
+                self.sql,
                 None,
                 error,
                 self._error,
@@ -93,12 +97,21 @@ class _DialectSql:
                 dialect=self._dialect,
             ) from error
 
-    def read(self, result: Any) -> list[list[Any]]:
+    def given(self, values: Mapping[str, Any]) -> Any:
+        """The parameters as the driver takes them: by place, or by name."""
+        given = [values.get(name, fixed) for name, fixed in self._params]
+        for place, convert in self._writes:
+            given[place] = convert(given[place])
+        if self._positional:
+            return given
+        return {name: value for (name, _), value in zip(self._params, given, strict=True)}
+
+    def read(self, description: Any, found: Iterable[Any]) -> list[list[Any]]:
         """Every row that came back, converted."""
         if self._reads is None:  # the driver's codes for the types are known only now
-            codes = [column[1] for column in result.description]
+            codes = [column[1] for column in description]
             self._reads = _reads(self._statement, self._dialect, codes)
-        rows = [list(row) for row in result]
+        rows = [list(row) for row in found]
         for place, convert in self._reads:
             for row in rows:
                 row[place] = convert(row[place])

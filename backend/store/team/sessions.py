@@ -10,6 +10,8 @@ from sqlmodel import Session, col, select
 
 from backend.models import LoginSession, Person
 from backend.store.database.engine import Store
+from backend.store.fast.compiled import compiled_statement
+from backend.store.fast.loop_reader import LoopReader
 
 _COLUMNS = (
     col(LoginSession.person_id),
@@ -44,6 +46,20 @@ def find_session(store: Store, session_id: str) -> SessionRecord | None:
     """The session, ended or not. Every request and run asks, so it is one bare statement."""
     rows = store.query(_LOOK, {"session_id": session_id})
     return SessionRecord(*rows[0]) if rows else None
+
+
+class SessionLookup:
+    """The same for an event loop, where the database can be asked without a thread: on a server."""
+
+    def __init__(self, store: Store) -> None:
+        self._reader = None if store.embedded else LoopReader(store.url, store.engine)
+
+    async def find(self, session_id: str) -> SessionRecord | None:
+        """The session, ended or not; None: there is none, or it can't be said at once. Ask `find_session`."""
+        if self._reader is None:
+            return None
+        rows = await self._reader.query(compiled_statement(_LOOK), {"session_id": session_id})
+        return SessionRecord(*rows[0]) if rows else None
 
 
 def find_sessions(session: Session, session_ids: Sequence[str]) -> dict[str, SessionRecord]:

@@ -23,6 +23,7 @@ from backend.services.operations import readiness
 from backend.services.operations.hang_guard import HangGuard
 from backend.services.patient_look import NoAnswer, PatientLook
 from backend.services.team import sessions, sign_ins, visitors
+from backend.services.team.quick_visitors import QuickVisitors
 from backend.services.team.sessions import PersonDisabled
 from backend.services.team.visitors import NoRole, SessionEnded, Visit
 from backend.settings import Settings
@@ -66,6 +67,7 @@ class Keeper:
     ) -> None:
         self._settings, self._cookies, self._identify = settings, cookies, identify
         self._opening = PatientLook(partial(_open, open_deps), believed_s=math.inf)
+        self._quick: tuple[QuickVisitors, HangGuard] | None = None  #: once what they need is open
         self._limiter: anyio.CapacityLimiter | None = None
         self._refusals = sign_ins.Refusals()
 
@@ -76,6 +78,8 @@ class Keeper:
         except (NoAnswer, SettingsError) as error:
             raise StoreUnavailable("it does not answer") from error
         guard.keep_watch()
+        if self._quick is None:
+            self._quick = QuickVisitors(deps), guard
         return deps
 
     async def recognize(
@@ -92,11 +96,21 @@ class Keeper:
         look = partial(self._by_cookie, found, acted=acted)
         if self._identify is not None:
             look, found = partial(self._by_proxy, self._identify, headers, address, look), UNJUDGED
-        elif found is NOBODY:
+        elif found.visit is None:
             return NOBODY
+        elif (viewer := await self._known_at_once(found.visit, acted=acted)) is not None:
+            return replace(found, who=Who.SOMEBODY, viewer=viewer)
         with anyio.move_on_after(within_s):
             return await run_sync(look, limiter=self._the_limiter(), abandon_on_cancel=True)
         return found
+
+    async def _known_at_once(self, visit: Visit, *, acted: bool) -> Viewer | None:
+        """None: it has to be asked in a thread."""
+        if self._quick is None:
+            return None
+        quick, guard = self._quick
+        guard.keep_watch()
+        return await quick.viewer_of(visit, acted=acted)
 
     def _the_limiter(self) -> anyio.CapacityLimiter:
         """Made in the event loop, where it belongs."""
