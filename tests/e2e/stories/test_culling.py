@@ -229,6 +229,32 @@ def test_a_take_that_is_restored_stands_on_the_wall_where_it_was_whoever_restore
     eventually(lambda: shown() == ids)
 
 
+def test_a_verdict_stands_at_the_top_and_one_that_is_taken_back_is_again_whose_it_was(wall):
+    """By the buttons that a touch screen has in place of keys."""
+    cards = wall.open()
+    shown = cards.nth(3).get_attribute("data-take")
+    wall.elsewhere(shown, set={"review": "approved"})
+    cards.nth(3).click()
+    standing, rows = wall.light.locator(".standing"), wall.installation.rows
+    decided = "SELECT review, review_by, review_at FROM job WHERE id = ?", shown
+    expect(standing).to_have_text(re.compile("^Approved by "))
+    (before,) = rows(*decided)
+    wall.light.get_by_role("button", name="Reject").click()
+    expect(standing).to_have_text(re.compile("^Rejected by "))
+    wall.light.get_by_role("button", name="Undo").click()
+    expect(standing).to_have_text(f"Approved by {before['review_by']}")
+    eventually(lambda: rows(*decided) == [before])  # by whom, and when
+
+    trashed = "SELECT id FROM job WHERE trashed_at IS NOT NULL"
+    wall.light.get_by_role("button", name="To the trash").click()
+    eventually(lambda: [row["id"] for row in rows(trashed)] == [shown])
+    expect(wall.light.get_by_text("In the trash")).to_be_visible()
+    wall.light.get_by_role("button", name="Undo").click()
+    eventually(lambda: not rows(trashed))
+    wall.press("Escape")
+    wall.elsewhere(shown, set={"review": "none"})
+
+
 def test_what_is_thought_of_a_take_that_an_address_names_is_kept_though_the_wall_does_not_show_it(wall):
     (last,) = wall.installation.rows("SELECT id FROM job ORDER BY id LIMIT 1")
     wall.open(f"/gallery#take={last['id']}")
@@ -423,11 +449,11 @@ def test_a_finger_moves_picks_and_rejects(browser, wall):
         swipe(0, -150)
         expect(light.get_by_role("button", name="Pick (F)")).to_have_attribute("aria-pressed", "true")
         swipe(0, 150)
-        expect(light.get_by_role("button", name="Reject (X)")).to_have_attribute("aria-pressed", "true")
+        expect(light.get_by_role("button", name="Reject")).to_have_attribute("aria-pressed", "true")
         swipe(-150, 0)
-        expect(light.get_by_role("button", name="Reject (X)")).to_have_attribute("aria-pressed", "false")
+        expect(light.get_by_role("button", name="Reject")).to_have_attribute("aria-pressed", "false")
         swipe(150, 0)
-        expect(light.get_by_role("button", name="Reject (X)")).to_have_attribute("aria-pressed", "true")
+        expect(light.get_by_role("button", name="Reject")).to_have_attribute("aria-pressed", "true")
         assert page.evaluate("() => location.hash") == first
         sizes = light.locator(".lightbox button:visible:not(.cell)").evaluate_all(
             "keys => keys.map(key => [key.ariaLabel, key.offsetWidth, key.offsetHeight])"

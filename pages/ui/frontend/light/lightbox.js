@@ -168,6 +168,8 @@ class Lightbox {
     if (body.trash) await this.turn(1)
   }
 
+  toTrash() { if (this.card.may?.trash) this.trash(this.card, { trash: true }) }
+
   // It is paid: the button has said how much.
   async retry(card) {
     try {
@@ -217,7 +219,7 @@ class Lightbox {
       Escape: () => (this.parts.help.hidden ? this.how.leave() : this.toggleHelp()),
       z: () => this.undo(), c: () => this.how.compare(), d: () => this.download(), i: () => this.toggleDetails(),
       h: () => this.toggleHelp(), a: () => this.toggleGoOn(),
-      Delete: () => { if (this.card.may?.trash) this.trash(this.card, { trash: true }) },
+      Delete: () => this.toTrash(),
     }
     const set = verdictOf(this.card, name)
     if (acts[name]) acts[name]()

@@ -8,6 +8,8 @@ const buildLightbox = box => {
     message: el("div", "message"), help: buildHelp(LIGHT_KEYS, "On a touch screen: left and right to move, up to pick, down to reject."),
     compareKey: lightKey("compare", "Compare (C)", () => box.how.compare()),
     downloadKey: lightKey("download", "Download (D)", () => box.download()),
+    undoKey: lightKey("undo", "Undo (Z)", () => box.undo()),
+    trashKey: lightKey("delete", "To the trash (Del)", () => box.toTrash()),
     detailsKey: lightKey("info", "Details (I)", () => box.toggleDetails()),
     helpKey: lightKey("keyboard", "Keys (H)", () => box.toggleHelp()),
     goOn: lightKey("fast_forward", "Go on after each verdict (A)", () => box.toggleGoOn()),
@@ -24,7 +26,7 @@ const buildLightbox = box => {
   parts.helpKey.classList.add("keys-only")
   parts.message.setAttribute("role", "status")
   setText(parts.message, "")
-  tools.append(parts.compareKey, parts.downloadKey, parts.detailsKey, parts.helpKey, parts.close)
+  tools.append(parts.undoKey, parts.trashKey, parts.compareKey, parts.downloadKey, parts.detailsKey, parts.helpKey, parts.close)
   top.append(parts.place, parts.chip, parts.prompt, tools)
   middle.append(parts.previous, parts.screen, parts.next, box.details.root, parts.message, parts.help)
   line.append(parts.controls.bar, parts.verdicts.root, parts.goOn)
@@ -41,15 +43,22 @@ const buildLightbox = box => {
   return parts
 }
 
+// What the team decided of it, and who.
+const reviewedWords = card => {
+  const review = REVIEWS[reviewOf(card)]
+  return review ? `${review.word}${card.review.by ? ` by ${card.review.by}` : ""}` : ""
+}
+
 const drawLightbox = box => {
   const { parts, card, order, wall } = box
   const all = wall.total ?? order.ids.length
   setText(parts.place, `${order.at + 1} of ${wall.cursor && !wall.total ? `${all}+` : all}`)
-  setText(parts.chip, card.trashed ? "In the trash" : card.status === "completed" ? "" : card.word)
+  setText(parts.chip, card.trashed ? "In the trash" : card.status === "completed" ? reviewedWords(card) : card.word)
   setText(parts.prompt, card.alt)
   parts.prompt.title = card.prompt || card.alt
   parts.previous.disabled = order.at === 0
   parts.downloadKey.disabled = !card.download
+  parts.trashKey.disabled = !card.may?.trash || card.trashed
   parts.verdicts.draw(card, wall.blind)
   parts.film.draw(order.ids, order.at, id => order.cardOf(id))
 }

@@ -177,14 +177,16 @@ const makeWall = () => {
       const step = { ids: cards.map(card => card.id), before: cards.map(card => asItWas(card, set)) }
       steps.push(step)
       if (steps.length > UNDO_STEPS) steps.shift()
-      return put(step.ids, step.ids.map(() => set), step, () => steps.splice(steps.indexOf(step), 1))
+      const kept = put(step.ids, step.ids.map(() => set), step, () => forget(step))
+      if (isBulk(step.ids, set)) step.doing = kept.then(() => { step.doing = null })
+      return kept
     },
     // The last change is taken back; false: there was none; null: it failed, as was said.
     undo() {
       const step = steps.pop()
       if (!step) return Promise.resolve(false)
       // It is still being done: what undoes it is known then.
-      if (step.doing) return step.doing.then(() => { if (step.undo.length) steps.push(step); return wall.undo() })
+      if (step.doing) return step.doing.then(() => (step.undo?.length ? steps.push(step) && wall.undo() : null))
       if (step.undo === undefined && step.before) return put(step.ids, step.before, null, () => steps.push(step)).then(done => done || null)
       return inTurn(async () => {
         const left = [step.undo].flat()
@@ -209,7 +211,7 @@ const makeWall = () => {
       const told = doStep(step, done, body, all ? [{ filter: wall.filter() }] : inParts(ids), progress)
       step.doing = told.catch(() => {}).then(() => {
         step.doing = null
-        if (!step.undo.length && steps.includes(step)) steps.splice(steps.indexOf(step), 1)
+        if (!step.undo.length) forget(step)
       })
       return told
     },
@@ -272,6 +274,9 @@ const makeWall = () => {
     },
   }
 
+  const forget = step => { if (steps.includes(step)) steps.splice(steps.indexOf(step), 1) }
+  // What the team had decided, who and when, comes back as it was: the server keeps it, a card doesn't tell all of it.
+  const isBulk = (ids, set) => ids.length > 1 || "review" in set
   const doStep = async (step, done, body, parts, progress) => {
     for (const [at, which] of parts.entries()) {
       if (parts.length > 1) progress(at / parts.length)
@@ -341,11 +346,13 @@ const makeWall = () => {
     wait(ids, 1)
     try {
       await inTurn(async () => {
-        if (step && ids.length > 1) {
+        if (step && isBulk(ids, sets[0])) {
           const done = await askWall(wall.link("wall/bulk"), "POST", { ids, set: sets[0] })
-          step.undo = done.undo
+          step.undo = [done.undo].filter(Boolean)
           const skipped = done.skipped ?? []
-          if (skipped.length) wall.toast(`${skipped.length} left as before: ${skipped[0].why}`)
+          if (!skipped.length) return
+          skipped.forEach(one => cardOf(one.id) && Object.assign(cardOf(one.id), were[ids.indexOf(one.id)]))
+          wall.toast(`${skipped.length} left as before: ${skipped[0].why}`)
           return
         }
         for (const [at, id] of ids.entries()) {
