@@ -74,6 +74,9 @@ ACTIVE_STATES = frozenset({S.CREATED, S.SUBMITTING, S.QUEUED, S.RUNNING, S.RENDE
 #: states in which nothing moves by itself, a late video aside
 ENDED_STATES = frozenset({S.STORED, S.FAILED, S.CANCELLED})
 
+#: what ends a take, or leaves it to a person; what people think of it afterwards does not
+ENDINGS = frozenset(event for event, (_, to) in TRANSITIONS.items() if to in ENDED_STATES | {S.HELD})
+
 #: state -> the word that clients of the HTTP API need
 API_STATUS: dict[JobState, str] = {
     **dict.fromkeys(ACTIVE_STATES, "processing"),

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from backend.domain.states import ACTIVE_STATES, ENDED_STATES, JobEvent, JobState
+from backend.domain.states import ACTIVE_STATES, ENDINGS, JobEvent, JobState
 from backend.models import Job, TakeOpinion
 from backend.services.access import Viewer
 from backend.services.deps import Deps
@@ -28,8 +28,6 @@ LINES_MAX = 200
 COMPARE_EVERY_S = 1.0
 #: Of our own line, so many places are told as they change.
 LINE_TOLD = 50
-#: Where a take waits for nothing but a person.
-OVER = ENDED_STATES | {JobState.HELD}
 
 
 @dataclass(frozen=True)
@@ -165,7 +163,7 @@ class Feed:
         ]
         at = max([self._moves.last, *(move.id for move in moves)])
         made = frozenset(move.job_id for move in moves if move.event == JobEvent.CREATED)
-        ended = frozenset(move.job_id for move in moves if move.state in OVER)
+        ended = frozenset(move.job_id for move in moves if move.event in ENDINGS)
         return News(at, pieces, made, ended, of_all, by_owner)
 
 

@@ -4,11 +4,12 @@ import json
 from collections.abc import Sequence
 
 from backend.domain.access.roles import Do
+from backend.domain.states import ENDINGS, JobEvent
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.live.cards import cards_json
-from backend.services.live.feed import OVER, message_text, open_counts
+from backend.services.live.feed import message_text, open_counts
 from backend.store.jobs import changes, counts
 
 #: New takes are counted up to the first; of those that ended meanwhile, so many are told of.
@@ -29,8 +30,8 @@ def greet(deps: Deps, viewer: Viewer, *, since: int, ids: Sequence[str]) -> str:
     viewer.must(Do.SEE)
     at, names = newest_move(deps), viewer.visible_names
     with deps.store.read() as session:
-        made = changes.takes_since(session, since, owners=names, made=True, limit=MADE_MAX)
-        ended = changes.takes_since(session, since, owners=names, states=OVER, limit=ENDED_MAX)
+        made = changes.takes_since(session, since, owners=names, events={JobEvent.CREATED}, limit=MADE_MAX)
+        ended = changes.takes_since(session, since, owners=names, events=ENDINGS, limit=ENDED_MAX)
         states, limit = gallery.OPEN_STATES, gallery.COUNT_LIMIT
         by_state = counts.by_state(session, states=states, limit=limit, owners=names)
     wanted = list(dict.fromkeys([*ids, *ended]))

@@ -8,7 +8,7 @@ from sqlalchemy import func, union_all
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
-from backend.domain.states import ACTIVE_STATES, JobEvent, JobState
+from backend.domain.states import ACTIVE_STATES, JobState
 from backend.models import History, Job, TakeEdit, Video
 from backend.store.database.rows import one_of
 
@@ -78,18 +78,16 @@ def takes_since(
     move_id: int,
     *,
     owners: Sequence[str] | None,
-    made: bool = False,
-    states: Collection[str] = (),
+    events: Collection[str],
     limit: int,
 ) -> list[str]:
     """Takes of these owners with such a move after this one, the newest first, each once.
 
-    made: they were asked for; else they came to one of these states. `LINES_BACK` are looked through at most.
+    events: what such a move is by. `LINES_BACK` are looked through at most.
     """
     newest = columns(func.max(col(History.id))).scalar_subquery()
     query = select(History.job_id).where(col(History.id) > move_id, col(History.id) > newest - LINES_BACK)
-    fits = History.event == JobEvent.CREATED if made else col(History.state).in_(states)
-    query = query.where(fits)
+    query = query.where(col(History.event).in_(events))
     if owners is not None:
         query = query.join(Job, col(Job.id) == col(History.job_id)).where(one_of(Job.owner, owners))
     return list(dict.fromkeys(session.exec(query.order_by(col(History.id).desc()).limit(limit))))

@@ -1,5 +1,6 @@
 """A real browser whose pages are told what changes: at once, in place, and after whatever cut them off."""
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -241,6 +242,12 @@ def test_where_nothing_can_be_pushed_pages_ask_by_themselves_and_no_longer_than_
     expect(page.get_by_test_id("live-toast")).to_contain_text("Your take is ready")
     later = ask(world, "It is asked for later")
     expect(page.get_by_test_id("new-takes")).to_have_text("1 new")
+    choose = {"method": "POST", "headers": {"Content-Type": "application/json", "X-Dailies": "1"}}
+    for what, told in (({"set": {"review": "approved"}}, 1), ({"trash": True}, 0)):  # as somebody else does
+        choose["body"] = json.dumps({"ids": [job.id], **what})
+        page.evaluate("how => fetch('wall/bulk', how)", choose)
+        expect(card(page, "It is asked for").filter(has_text="Approved")).to_have_count(told)
+    expect(card(page, "It is asked for")).to_have_count(0)
     assert window.came[KIT] == quiet, "no script runs"
     world.advance(later, JobEvent.CANCELLED)
 

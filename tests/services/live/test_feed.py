@@ -6,9 +6,12 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from backend.domain.library.review import ReviewState
 from backend.domain.states import JobEvent
 from backend.models import History, TakeEdit, TakeOpinion
 from backend.services.access import Role, Viewer
+from backend.services.library.bulk import edit_many
+from backend.services.library.changes import BulkChanges, TakeChanges
 from backend.services.live.feed import Feed
 from backend.services.live.greeting import greet, newest_move
 from tests import databases
@@ -52,6 +55,22 @@ def test_moves_of_a_take_between_two_looks_are_told_once_as_the_last(still: Worl
     assert (said["takes"][0]["state"], said["made"], said["counts"]["moving"]) == ("stored", [], 0)
     assert said["takes"][0]["poster"].startswith("app/static/media/posters/")
     assert said["takes"][0]["version"] > card["version"]
+
+
+def test_what_is_decided_of_a_take_that_has_ended_ends_it_no_second_time(still: World, feed: Feed):
+    """Whoever made it read "Your take is ready" again when somebody approved it."""
+    job = still.advance(still.ask(), *WAY["running"], JobEvent.FINISHED)
+    still.saved(job, b"film")
+    said, at = told(feed), newest_move(still.deps)
+    assert said is not None
+    assert said["ended"] == [job.id]
+
+    for change in (BulkChanges(set=TakeChanges(review=ReviewState.APPROVED)), BulkChanges(trash=True)):
+        edit_many(still.deps, ADMIN, [job.id], change)
+    said = told(feed)
+    assert said is not None
+    assert (said["ended"], said["takes"][0]["trashed"]) == ([], True)
+    assert json.loads(greet(still.deps, ADMIN, since=at, ids=[]))["ended"] == []
 
 
 def test_an_edit_is_told_though_no_state_moved_and_everybody_hears_their_own_opinion(

@@ -8,7 +8,7 @@
 //     fresh: (n, ids) => {},   // so many takes were asked for since `at` that it does not show
 //     ended: cards => {},      // of `takes`, those that have just ended, or are held
 //     counts: ({ moving, held }) => {},   // of all takes that may be seen
-//     moving: () => ids,       // of these, the ones that are asked for while nothing is pushed; else all that it shows
+//     asked: () => ids,        // of these, the ones that are asked for while nothing is pushed; else all that it shows
 //     down: isDown => {},      // for longer than ten seconds nothing could be pushed; or it can be again
 //   })
 //
@@ -87,7 +87,7 @@ const makeLiveHub = () => {
     }, ms)
   }
   const ask = async () => {
-    const ids = [...subs.values()].flatMap(sub => (sub.moving ?? sub.shown)?.() ?? [])
+    const ids = [...subs.values()].flatMap(sub => (sub.asked ?? sub.shown)?.() ?? [])
     const asked = new URLSearchParams({ since: hub.at, ids: [...new Set(ids)].slice(0, LIVE_IDS).join(",") })
     const answer = await fetch(new URL(`wall/news?${asked}`, new URL(".", location.href)))
     if (answer.ok && hub.isDown) take(await answer.json())

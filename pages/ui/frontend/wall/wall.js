@@ -159,7 +159,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     of: place,
     at: data.newest_move,
     shown: () => place.wall.items.map(card => card.id),
-    moving: () => place.wall.items.filter(card => card.moving).map(card => card.id),
+    // What moves, and what is drawn: others review it, or put it into the trash.
+    asked: () => [...place.wall.items.filter(card => card.moving).map(card => card.id), ...place.cards.keys()],
     takes: cards => place.wall.settle(cards),
     fresh: (n, ids) => countFresh(place, ids),
   })
