@@ -125,7 +125,7 @@ def viewers_of(deps: Deps, visits: Collection[Visit]) -> dict[Visit, Viewer]:
                 found[visit] = viewer_of(deps, visit, acted=False)
             else:
                 one, identity = _open_session(deps, known.get(visit.session_id))
-                found[visit] = _viewer(deps, one.person_id, one.name, one.role, identity, visit.origin)
+                found[visit] = _viewer_in(deps, one, identity, visit.origin)
     return found
 
 
@@ -156,7 +156,7 @@ def _by_session(deps: Deps, session_id: str, origin: Origin, *, acted: bool) -> 
     open_one, identity = _open_session(deps, sessions.find_session(deps.store, session_id))
     if acted and _is_to_note(deps, open_one):
         _note_seen(deps, session_id, open_one)
-    return _viewer(deps, open_one.person_id, open_one.name, open_one.role, identity, origin)
+    return _viewer_in(deps, open_one, identity, origin)
 
 
 def judge_at_once(deps: Deps, found: sessions.SessionRecord, origin: Origin, *, acted: bool) -> Viewer | None:
@@ -164,7 +164,7 @@ def judge_at_once(deps: Deps, found: sessions.SessionRecord, origin: Origin, *, 
     with suppress(SessionEnded, NoRole):
         open_one, identity = _open_session(deps, found)
         if not (acted and _is_to_note(deps, open_one)):
-            return _viewer(deps, open_one.person_id, open_one.name, open_one.role, identity, origin)
+            return _viewer_in(deps, open_one, identity, origin)
     return None
 
 
@@ -192,6 +192,10 @@ def _by_proxy(deps: Deps, identity: Identity, came_at: datetime, origin: Origin)
     if person is None or person.disabled_at is not None or _is_over(deps, came_at):
         raise SessionEnded
     return _viewer(deps, person.id, person.name, person.role, identity, origin)
+
+
+def _viewer_in(deps: Deps, found: sessions.SessionRecord, identity: Identity, origin: Origin) -> Viewer:
+    return _viewer(deps, found.person_id, found.name, found.role, identity, origin)
 
 
 def _viewer(
