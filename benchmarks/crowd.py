@@ -33,7 +33,7 @@ _FILLING = " ".join(_FILL).split()
 def fill(deps: Any, n: int, *, moving: int | None = None, read: bool = True) -> list[str]:
     """Put n takes into an installation, indexed; returns their ids, oldest first."""
     from backend.models import Delivery, Job, LedgerEntry, Video
-    from backend.store.search import take_index
+    from backend.store.search.index import take_index
 
     rng, ids = random.Random(n), []
     on_the_way = int(n * MOVING) if moving is None else moving

@@ -155,7 +155,7 @@ def installation(kind: str, n: int) -> Iterator[Any]:
 def fill(deps: Any, n: int) -> None:
     """Put n takes into an installation, and what people made of them."""
     from backend.models import Collection, Job, Project, Video
-    from backend.store.search import take_index
+    from backend.store.search.index import take_index
 
     rng = random.Random(n)
     begin = deps.clock.now() - timedelta(minutes=n + 10)

@@ -124,15 +124,15 @@ def undo(deps: Deps, viewer: Viewer, undo_id: str) -> BulkResult:
 def _ids(deps: Deps, viewer: Viewer, which: Sequence[str] | TakeFilter) -> Sequence[str]:
     """Ids of the takes that are meant, each once."""
     if not isinstance(which, TakeFilter):
-        field, ids = "ids", list(dict.fromkeys(which))
+        field, does, ids = "ids", "names", list(dict.fromkeys(which))
     else:
-        field, ids, seen = "filter", [], visible(viewer, which)
+        field, does, ids, seen = "filter", "finds", [], visible(viewer, which)
         if seen is not None:
             with deps.store.read() as session:
                 known = choices.known(deps, session, seen)
                 ids = list(pages.find_ids(session, TakeQuery(seen, TAKES_MAX + 1, known=known)))
     if len(ids) > TAKES_MAX:
-        raise InvalidRequest({field: f"means more than {TAKES_MAX:,} takes; nothing was changed"})
+        raise InvalidRequest({field: f"{does} more than {TAKES_MAX:,} takes; nothing was changed"})
     return ids
 
 

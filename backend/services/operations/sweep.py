@@ -29,7 +29,7 @@ from backend.services.takes.photos import UPLOAD_PREFIX
 from backend.store.jobs import claims, jobs
 from backend.store.records import sweep_log, videos
 from backend.store.records.facts import Fact
-from backend.store.search import take_index
+from backend.store.search.index import merging, take_index
 
 log = logging.getLogger(__name__)
 
@@ -153,6 +153,8 @@ def index_new_takes(deps: Deps) -> int:
         total += number
         if number < INDEX_BATCH:
             break
+    if total:
+        merging.merge_next(deps.store)
     return total
 
 

@@ -77,7 +77,7 @@ class Store:
         self._group_commit = GroupCommit(self.engine) if self.embedded else None
         self._readers = Readers(self.engine) if self.embedded else None
         weakref.finalize(self, _dispose, self.engine, self._readers)  # nobody is left to close them
-        self._reader = self.database.read_only_engine(self.engine)
+        self._reader = self.database.read_only_engine(self.engine).execution_options(kept={})
         self._info = {} if self.embedded else {"locks": True}
 
     @property

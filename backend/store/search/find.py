@@ -14,10 +14,12 @@ from sqlalchemy import String, bindparam, text
 from sqlmodel import Session
 
 from backend.domain.clock import id_lower_bound
-from backend.store.search import blocks, completions, take_index
-from backend.store.search.bits import below, each
-from backend.store.search.blocks import Block
+from backend.store.search import completions
 from backend.store.search.facts import CHUNK, load_facts
+from backend.store.search.index import blocks, take_index
+from backend.store.search.index.bits import below, each
+from backend.store.search.index.blocks import Block
+from backend.store.search.index.kept_rows import KeptRows
 from backend.store.search.index_keys import Asked, Part, number_keys, read_filter
 from backend.store.search.matches import Rule, rank
 from backend.store.search.query import Place, TakeQuery
@@ -68,6 +70,7 @@ class Search:
     def __init__(self, session: Session, query: TakeQuery) -> None:
         self.session, self.query = session, query
         self.connection = session.connection()
+        self._kept = KeptRows.of(self.connection)
         self.rule = Rule(query.wanted, query.known.titles)
         self._after, self._before = self._bounds()
 
@@ -93,7 +96,7 @@ class Search:
             return
         phases = [list(more), *self.asked.phases] if more else self.asked.phases
         for some in _portions([block for block in self.blocks if block.first_id < before]):
-            within = {block: self._within(block) & self.places_before(block, before) for block in some}
+            within = {block: self._within(block, before) for block in some}
             yield from self.among(within, phases)
 
     def places_in(self, fitting: Iterable[tuple[Block, int]], rank: int = 0) -> Iterator[Place]:
@@ -116,7 +119,7 @@ class Search:
             phases = [[part for phase in phases for part in phase]]
         for phase in phases:
             keys = sorted({key for part in phase for key in part.keys})
-            rows = blocks.load_keys(self.connection, [block.number for block in left], keys)
+            rows = self.load_keys(list(left), keys)
             kept = {}
             for block, places in left.items():
                 for part in phase:
@@ -125,6 +128,10 @@ class Search:
                     kept[block] = places
             left = kept
         yield from left.items()
+
+    def load_keys(self, some: Sequence[Block], keys: Sequence[str]) -> dict[int, dict[str, int]]:
+        """block -> key -> which places have it."""
+        return self._kept.load_keys(self.connection, some, keys)
 
     def looked_at_in(self, block: Block, fitting: int) -> int:
         """Which of these places in a block are those of takes that are looked at by their rows."""
@@ -195,11 +202,9 @@ class Search:
         within = [one for one in every if one.last_id > self._after and one.first_id < self._before]
         return within if self.query.ascending else within[::-1]
 
-    def _within(self, block: Block) -> int:
-        """The places of a block that lie between the bounds."""
-        found = below(block.takes)
-        if block.last_id >= self._before:
-            found &= self.places_before(block, self._before)
+    def _within(self, block: Block, before: str) -> int:
+        """The places of a block that lie between the bounds, and before this id."""
+        found = self.places_before(block, min(self._before, before))
         if block.first_id <= self._after:
             found &= ~below(blocks.place_of(self.connection, block.number, self._after, after=True))
         return found

@@ -13,10 +13,10 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from backend.models import Job
-from backend.store.search import blocks, numbers
-from backend.store.search.blocks import Block
+from backend.store.search import numbers
 from backend.store.search.facts import TakeFacts
 from backend.store.search.find import AFTER_ALL_IDS, FIRST_BLOCKS, Search
+from backend.store.search.index.blocks import Block
 from backend.store.search.index_keys import NUMBERS, Group
 from backend.store.search.matches import rank
 from backend.store.search.query import Place, TakeQuery
@@ -84,7 +84,7 @@ class _Ranked:
     ) -> Iterator[tuple[int, Iterator[tuple[Block, int]]]]:
         """(rank, those of it among what fits), of each of these ranks."""
         keys = sorted({self._key(value) for value in values})
-        rows = blocks.load_keys(self._search.connection, [block.number for block in fitting], keys)
+        rows = self._search.load_keys(list(fitting), keys)
         for value in values:
             part, end = Group((self._key(value),), without=value < 0), self._end(value)
             some = ((block, part.among(places, rows[block.number])) for block, places in fitting.items())

@@ -18,7 +18,8 @@ from backend.models import Collection, CollectionTake, Job, Project, TakeOpinion
 from backend.services.gallery import takes as library
 from backend.services.gallery.filter_query import parse_filter, parse_page
 from backend.services.operations.sweep import index_new_takes
-from backend.store.search import bits, blocks, pages, ranking, take_index
+from backend.store.search import pages, ranking
+from backend.store.search.index import bits, blocks, merging, take_index
 from backend.store.search.query import TakeQuery
 from tests import databases
 from tests.services.takes.test_filter_query import pairs_of
@@ -161,8 +162,10 @@ def put(deps, takes):
 
 @pytest.fixture
 def studio(sidecar, monkeypatch):
-    """Takes in several blocks of the index, half of them edited since, some not read at all."""
+    """Takes in several blocks of the index, old ones merged, half of them edited since, some not read."""
     monkeypatch.setattr(take_index, "BLOCK_TAKES", 16)
+    monkeypatch.setattr(merging, "MERGED_TAKES", 40)
+    monkeypatch.setattr(merging, "CHUNK", 7)
     monkeypatch.setattr(bits, "FEW", 3)
     monkeypatch.setattr(blocks, "PART_TAKES", 5)
     monkeypatch.setattr(ranking, "SORT_MAX", 5)

@@ -17,7 +17,8 @@ from backend.store.database.schema.migrate import migrate_schema
 from backend.store.jobs import counts
 from backend.store.money import ledger, ledger_sums
 from backend.store.records import videos
-from backend.store.search import blocks, completions, take_index
+from backend.store.search import completions
+from backend.store.search.index import blocks, take_index
 from tests import databases
 from tests.services.receiving import WAY
 from tests.viewers import LOCAL_VIEWER

@@ -29,7 +29,7 @@ from backend.store.database.connect_advice import explain_failure
 from backend.store.database.engine import Store
 from backend.store.queue import schema
 from backend.store.records import key_values
-from backend.store.search import take_index
+from backend.store.search.index import take_index
 
 log = logging.getLogger(__name__)
 

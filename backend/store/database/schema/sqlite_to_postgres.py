@@ -27,7 +27,7 @@ from backend.store.database.schema.migrate import (
     migrate_schema,
 )
 from backend.store.records import key_values
-from backend.store.search import take_index
+from backend.store.search.index import take_index
 
 #: Rows that are read and written at a time, each batch in a transaction of its own.
 BATCH = 1000

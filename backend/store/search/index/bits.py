@@ -4,12 +4,16 @@ A place is a bit. Few places are kept one by one, many as the number itself.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from struct import Struct, unpack
 
-#: So many takes stand in a block: what a search reads of a key is a row of two kilobytes for each of them.
-BLOCK_TAKES = 16384
-#: Up to so many places are kept one by one: four bytes each, against two kilobytes.
-FEW = 64
+#: So many takes stand in a new block: a row of its keys has two kilobytes at most, and is written again with
+#: each take that has the key.
+BLOCK_TAKES = 16_384
+#: And at most so many in one that is merged of old ones: 32 kilobytes.
+MERGED_TAKES = 262_144
+#: Up to so many places are kept one by one, four bytes each: in a large block more, as its bits are longer.
+FEW, FEW_OF = 64, 512
 
 _FEW, _MANY = b"\x00", b"\x01"
 _PLACE = Struct("<I")
@@ -17,7 +21,7 @@ _PLACE = Struct("<I")
 
 def pack(places: int) -> bytes:
     """As it is kept."""
-    if places.bit_count() <= FEW:
+    if places.bit_count() <= max(FEW, places.bit_length() // FEW_OF):
         return _FEW + b"".join(_PLACE.pack(place) for place in each(places))
     return _MANY + places.to_bytes((places.bit_length() + 7) // 8, "little")
 
@@ -42,6 +46,7 @@ def each(places: int, *, descending: bool = False) -> Iterator[int]:
         places ^= 1 << place
 
 
+@lru_cache(maxsize=64)  # those of whole blocks are asked for again and again
 def below(place: int) -> int:
     """All places before this one."""
     return (1 << place) - 1

@@ -11,15 +11,17 @@ from uuid import UUID
 
 from sqlalchemy import Connection, LargeBinary, bindparam, text
 
-from backend.store.search.bits import pack, unpack_bits
+from backend.store.search.index.bits import pack, unpack_bits
 
 #: Ids in a part: a page of results reads few of them, and a new take writes one.
 PART_TAKES = 512
 #: A block has fewer parts than this, however many takes came late.
 _PARTS = 1 << 16
 _ID = 16
+#: Sorts after every key.
+_AFTER_ALL = "\U0010ffff"
 
-_BLOCKS = text("SELECT number, first_id, last_id, takes FROM take_block ORDER BY number")
+_BLOCKS = text("SELECT number, first_id, last_id, takes, version FROM take_block ORDER BY number")
 _PUT_BLOCK = text(
     "INSERT INTO take_block (number, first_id, last_id, takes) VALUES (:number, :first_id, :last_id, :takes)"
     " ON CONFLICT (number) DO UPDATE SET first_id = excluded.first_id, last_id = excluded.last_id,"
@@ -45,17 +47,26 @@ _PUT_KEY = text(
     "INSERT INTO take_key (block, key, bits) VALUES (:block, :key, :bits)"
     " ON CONFLICT (block, key) DO UPDATE SET bits = excluded.bits"
 ).bindparams(bindparam("bits", type_=LargeBinary))
+_SOME = text("SELECT key, bits FROM take_key WHERE block = :block AND key > :after ORDER BY key LIMIT :most")
+_DROP_IDS = text("DELETE FROM take_ids WHERE number >= :low AND number < :high")
+_DROP_BLOCK = text("DELETE FROM take_block WHERE number = :number")
+_DROP_ROWS = text(
+    "DELETE FROM take_key WHERE (block, key) IN"
+    " (SELECT block, key FROM take_key WHERE block >= :low AND block < :high ORDER BY block, key LIMIT :most)"
+)
 _DROP_KEY = text("DELETE FROM take_key WHERE block = :block AND key = :key")
 
 
 @dataclass(frozen=True)
 class Block:
-    """A block, without the ids that stand in it. takes: how many that are."""
+    """A block, without the ids that stand in it. takes: how many that are. version: of its keys; of a small
+    block it isn't counted."""
 
     number: int
     first_id: str
     last_id: str
     takes: int
+    version: int = 0
 
 
 def is_id(job_id: str) -> bool:
@@ -123,6 +134,28 @@ def load_range(connection: Connection, number: int, low: str, high: str) -> dict
     """key -> which places have it, of a block's keys from `low` to before `high`."""
     rows = connection.execute(_RANGE, {"block": number, "low": low, "high": high}).all()
     return {key: unpack_bits(kept) for key, kept in rows}
+
+
+def load_all(connection: Connection, number: int) -> dict[str, int]:
+    """key -> which places have it, of every key of a block."""
+    return load_range(connection, number, "", _AFTER_ALL)
+
+
+def load_some(connection: Connection, number: int, *, after: str, most: int) -> dict[str, int]:
+    """key -> which places have it, of so many of a block's keys that sort after this one."""
+    rows = connection.execute(_SOME, {"block": number, "after": after, "most": most}).all()
+    return {key: unpack_bits(kept) for key, kept in rows}
+
+
+def drop(connection: Connection, number: int) -> None:
+    """A block with its ids; the rows of its keys are left to `drop_rows`."""
+    connection.execute(_DROP_IDS, {"low": number * _PARTS, "high": (number + 1) * _PARTS})
+    connection.execute(_DROP_BLOCK, {"number": number})
+
+
+def drop_rows(connection: Connection, low: int, high: int, *, most: int) -> int:
+    """So many rows of keys of blocks from this number to before that one; returns how many there were."""
+    return connection.execute(_DROP_ROWS, {"low": low, "high": high, "most": most}).rowcount
 
 
 def put_ids(connection: Connection, number: int, ids: Sequence[bytes], *, begin: int = 0) -> Block:

@@ -13,18 +13,16 @@ from sqlmodel import Session
 
 from backend.store.database.engine import Store
 from backend.store.database.locks import acquire_advisory_lock
-from backend.store.search import blocks
-from backend.store.search.bits import BLOCK_TAKES, make_room
-from backend.store.search.blocks import Block
 from backend.store.search.facts import TakeFacts, load_facts
+from backend.store.search.index import blocks, merging
+from backend.store.search.index.bits import BLOCK_TAKES, below, make_room
+from backend.store.search.index.blocks import Block
 from backend.store.search.index_keys import AFTER_LOOSE, LOOSE, first_keys, later_keys, numbers_of
 
 #: Takes read in one transaction where nobody waits for it.
 BATCH = 2000
 #: More keys than these are read with all of their block.
 _FEW_KEYS = 400
-#: Sorts after every key.
-_AFTER_ALL = "\U0010ffff"
 
 _TAKE = (
     "DELETE FROM unindexed WHERE job_id IN (SELECT job_id FROM unindexed WHERE length(job_id) = 36"
@@ -56,8 +54,10 @@ def index_pending(session: Session, *, limit: int) -> int:
     while takes:
         block, some = _of_one_block(known, takes)
         takes = takes[len(some) :]
+        newest = block.number >= max((one.number for one in known), default=0)
         known = [one for one in known if one.number != block.number]
-        known = sorted([*known, _index_into(session, block, some)], key=lambda one: one.number)
+        done = _index_into(session, block, some, newest=newest)
+        known = sorted([*known, done], key=lambda one: one.number)
     return len(noted)
 
 
@@ -71,6 +71,8 @@ def index_all_pending(store: Store, *, on_progress: Callable[[int], None] = lamb
             number = index_pending(session, limit=BATCH)
         total += number
         on_progress(total)
+        while merging.merge_next(store):
+            pass
 
 
 def list_noted(session: Session, *, after: str, before: str, ascending: bool) -> list[str]:
@@ -102,8 +104,12 @@ def _of_one_block(known: Sequence[Block], takes: Sequence[TakeFacts]) -> tuple[B
     return block, [take for take in takes if take.id < known[at + 1].first_id]
 
 
-def _index_into(session: Session, block: Block, takes: Sequence[TakeFacts]) -> Block:
-    """Read takes into a block: new ones at the place that their ids give them, known ones as they are now."""
+def _index_into(session: Session, block: Block, takes: Sequence[TakeFacts], *, newest: bool) -> Block:
+    """Read takes into a block: new ones at the place that their ids give them, known ones as they are now.
+
+    newest: nothing stands behind the takes of this block; behind those of others there may be copies that no
+    take has yet (`merging`).
+    """
     connection = session.connection()
     ids = blocks.load_ids(connection, block.number) if block.takes else []
     asked = {take.id: blocks.pack_id(take.id) for take in takes}
@@ -111,9 +117,10 @@ def _index_into(session: Session, block: Block, takes: Sequence[TakeFacts]) -> B
     fresh = {name: one for name, one in asked.items() if one not in there}
     late = [one for one in fresh.values() if ids and one < ids[-1]]
     begin, rows = len(ids), {}
-    if late:  # those behind them move on
-        rows = blocks.load_range(connection, block.number, "", _AFTER_ALL)
-        begin = bisect_left(ids, min(late))
+    if late or (fresh and not newest):  # those behind them move on
+        every = blocks.load_all(connection, block.number)
+        rows = {key: bits & below(block.takes) for key, bits in every.items()}
+        begin = bisect_left(ids, min(fresh.values()))
         for one in late:
             at = bisect_left(ids, one)
             ids.insert(at, one)
@@ -144,7 +151,7 @@ def _changed_rows(
     elif not block.takes:
         rows = {}
     elif len(having) > _FEW_KEYS:
-        rows = blocks.load_range(connection, block.number, "", _AFTER_ALL)
+        rows = blocks.load_all(connection, block.number)
     else:
         rows = blocks.load_keys(connection, [block.number], sorted(having))[block.number]
         rows |= blocks.load_range(connection, block.number, LOOSE, AFTER_LOOSE) if known else {}
