@@ -18,6 +18,7 @@ from backend.services.deps import Deps
 from backend.services.experiments import control, create, findings, quote, view
 from backend.services.experiments.doors.folder import export_folder
 from backend.services.experiments.doors.plan_file import read_plan_file
+from backend.services.experiments.judging import vote_import
 from backend.services.experiments.plan import parse_plan
 from backend.services.experiments.quote import PlanFigures, PricedPlan
 from backend.services.gallery.figures import clock, dollars, shorten
@@ -139,6 +140,24 @@ def export(
             for one in told:
                 typer.echo(f"{one['path']} has {one['size_bytes']:,} bytes.")
         fail_with(written.missing)
+
+
+@app.command("import-votes")
+def import_votes(
+    experiment: Id,
+    file: Annotated[Path, typer.Argument(help="CSV or JSON lines: left, right, choice, rater, at.")],
+    criterion: Annotated[str | None, typer.Option(help="The question's id; else the first one's.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Keep votes that were given elsewhere: all lines, or none. What is here already counts once."""
+    with _told(as_json):
+        deps = open_deps()
+        done = vote_import.import_votes(
+            deps, access.cli_viewer(deps), experiment, _content(file), criterion=criterion
+        )
+        if as_json:
+            return _print({"imported": done.imported, "already": done.already})
+        typer.echo(done.words)
 
 
 @contextmanager

@@ -380,3 +380,30 @@ def test_the_list_tells_each_experiments_state_takes_spending_and_verdict(
     assert one in link(app, "**Which dress")
     app.button(key="new-experiment").click().run()
     assert link(app, "Experiments").startswith("experiments")
+
+
+def test_votes_given_elsewhere_come_in_by_a_file_or_every_line_at_fault_is_named(
+    visit: Visit, desk: Desk, deps: Deps
+) -> None:
+    one = running(desk, axes={"prompt": PROMPTS})
+    first, second = come_home(desk, one)[:2]
+    app = visit(ONE, id=one, step="learn")
+    assert app.button(key="import-votes").disabled
+    app.file_uploader(key="votes-in:0").upload(
+        "votes.csv", f"left,right,choice,rater\n{first},gone,left,ann\n{first},{second},both,bob\n".encode()
+    ).run()
+    app.button(key="import-votes").click().run()
+    faults = app.error[-1].value
+    assert faults.startswith("No vote was imported.\n")
+    assert "line 2 right names the take gone" in faults
+    assert "line 3 choice is both" in faults
+    assert of(deps, one).votes == 0
+    good = f"left,right,choice,rater\n{first},{second},left,ann\n{second},{first},tie,bob\n".encode()
+    app.file_uploader(key="votes-in:0").upload("votes.csv", good).run()
+    app.button(key="import-votes").click().run()
+    assert "2 votes were imported." in " ".join(toast.value for toast in app.toast)
+    assert "No vote was imported" not in " ".join(error.value for error in app.error)
+    assert of(deps, one).votes == 2
+    assert "From 2 votes, 1 of them ties" in words(app)
+    control.close(deps, LOCAL_VIEWER, one)
+    assert not visit(ONE, id=one, step="learn").file_uploader

@@ -104,3 +104,22 @@ def test_what_is_at_fault_with_a_file_or_a_plan_is_named_and_nothing_is_kept(sid
     )
     assert told("export", "nowhere", "--to", tmp_path / "x", code=1)["error"]["code"] == "not_found"
     assert not (tmp_path / "x").exists()
+
+
+def test_votes_given_elsewhere_come_in_whole_or_not_at_all(sidecar, file, tmp_path):
+    made = told("plan", file, "--prompt", PROMPT, "--canary", 0)
+    told("start", made["id"])
+    ticks(sidecar)
+    first, second = (cell["takes"][0] for cell in told("status", made["id"])["cells"])
+    for take in (first, second):
+        sidecar.stored(take)
+    votes = tmp_path / "votes.csv"
+    votes.write_text(f"left;right;choice;rater\n{first};{second};left;ann\n{second};gone;tie;bob\n")
+    fault = told("import-votes", made["id"], votes, code=1)["error"]
+    why = "right names the take gone, which is none of this experiment's"
+    assert fault["fields"] == [{"field": "line 3", "message": why}]
+    assert told("status", made["id"])["votes"] == 0
+    votes.write_text(f"left;right;choice;rater\n{first};{second};left;ann\n{second};{first};tie;bob\n")
+    assert run("import-votes", made["id"], votes) == "2 votes were imported.\n"
+    assert run("import-votes", made["id"], votes) == "0 votes were imported; 2 were here already.\n"
+    assert told("status", made["id"])["votes"] == 2

@@ -50,6 +50,12 @@ class Imported:
     imported: int
     already: int
 
+    @property
+    def words(self) -> str:
+        """As people are told."""
+        new = f"{self.imported:,} {'vote was' if self.imported == 1 else 'votes were'} imported"
+        return f"{new}; {self.already:,} were here already." if self.already else f"{new}."
+
 
 @dataclass(frozen=True)
 class _Row:
@@ -86,13 +92,13 @@ def import_votes(
     viewer.must(Do.EXPERIMENT)
     with deps.store.read() as session:  # whose it is comes before what is wrong with the file
         rights.get_to_run(session, viewer, experiment_id)
-    rows = _read(content)
+    rows, faults = _read(content)
     with deps.store.begin() as session:
         experiment = rights.get_to_run(session, viewer, experiment_id)
         if experiment.state == ExperimentState.CLOSED:
             raise StateConflict(IS_CLOSED)
         asked = criteria.find_criterion(session, experiment, criterion)
-        _check_takes(rows, ballots.takes_of(session, experiment_id))
+        _check_takes(rows, ballots.takes_of(session, experiment_id), faults)
         raters.keep_criterion(session, asked)
         questions = {one.id for one in raters.list_criteria(session, experiment_id)}
         known, now = ballots.known_keys(session, experiment_id, _KEY_START), deps.clock.now()
@@ -123,18 +129,19 @@ def _values(
     }  # fmt: skip
 
 
-def _check_takes(rows: list[_Row], known: set[str]) -> None:
-    faults: dict[str, str] = {}
+def _check_takes(rows: list[_Row], known: set[str], faults: dict[str, str]) -> None:
+    """Raise what is at fault, with the takes that are unknown."""
     for row in rows:
         for side, take in (("left", row.left), ("right", row.right)):
             if take not in known:
                 why = f"{side} names the take {take[:80]}, which is none of this experiment's"
                 _add(faults, row.line, why)
     if faults:
-        raise InvalidRequest(_some(faults))
+        raise InvalidRequest(_some(dict(sorted(faults.items(), key=lambda one: int(one[0].split()[1])))))
 
 
-def _read(content: bytes) -> list[_Row]:
+def _read(content: bytes) -> tuple[list[_Row], dict[str, str]]:
+    """The votes of a file, and which lines are none, and why."""
     if len(content) > FILE_MAX_BYTES:
         raise InvalidRequest({"file": f"is larger than {FILE_MAX_BYTES // 2**20} MiB; import it in parts"})
     try:
@@ -144,13 +151,11 @@ def _read(content: bytes) -> list[_Row]:
     faults: dict[str, str] = {}
     lines = _json_lines(text, faults) if text.lstrip().startswith("{") else _csv_lines(text)
     rows = [row for line, given in lines if (row := _row(line, given, faults))]
-    if faults:
-        raise InvalidRequest(_some(faults))
-    if not rows:
+    if not rows and not faults:
         raise InvalidRequest({"file": f"has no votes; a line has {', '.join(COLUMNS)}"})
     if len(rows) > ROWS_MAX:
         raise InvalidRequest({"file": f"has {len(rows)} votes; at most {ROWS_MAX} are taken at a time"})
-    return rows
+    return rows, faults
 
 
 def _json_lines(text: str, faults: dict[str, str]) -> Iterator[tuple[int, Mapping[str, Any]]]:

@@ -13,7 +13,15 @@ from backend.services.experiments.judging import criteria
 from backend.services.experiments.view import ExperimentView
 from pages.ui import text
 from pages.ui.experiments import gallery_way, words
-from pages.ui.experiments.learning import charts, costs, downloads, file_checks, next_step, raters_table
+from pages.ui.experiments.learning import (
+    charts,
+    costs,
+    downloads,
+    file_checks,
+    next_step,
+    raters_table,
+    votes_in,
+)
 from pages.ui.experiments.plan.form import axis_words
 
 #: Codes of verdicts -> how they are shown.
@@ -53,6 +61,8 @@ def draw_learn(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: bo
     file_checks.draw_checks(deps, viewer, found)
     costs.draw_costs(deps, viewer, found, criterion)
     downloads.draw_downloads(deps, viewer, found, criterion)
+    if may_run and row.state != "closed":
+        votes_in.draw_votes_in(found, criterion)
     st.caption(f":material/info: {_METHOD} Method {text.plain(finding['method'])}.")
 
 
