@@ -10,7 +10,8 @@ from benchmarks.common import show
 #: "experiments" (worlds of votes by the thousand: half an hour of one core).
 NAMES = (
     "starting", "webhooks", "latency", "fetching", "gallery", "catalogue", "estimates", "blocking", "workers",
-    "bucket", "export", "live", "wall", "planning", "tables", "judging", "experiment", "door",
+    "bucket", "export", "live", "wall", "planning", "tables", "judging", "matrix",
+    "experiment", "door",
 )  # fmt: skip
 
 
