@@ -51,7 +51,7 @@ GRID = {2: (6, (40, 80, 120)), 4: (16, (80, 160, 240, 320)), 8: (16, (320, 640, 
 MOST: dict[int, tuple[float | None, float | None]] = {2: (None, 0.5), 4: (0.75, 0.6), 8: (None, None)}
 #: The most takes and votes with which the best of eight is found.
 MOST_OF_EIGHT = (96, 320)
-BEST_RUNS = {2: 100, 4: 40, 8: 30}
+BEST_RUNS = {2: 100, 4: 100, 8: 100}
 
 
 def runs_of(number: int) -> range:

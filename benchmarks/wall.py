@@ -1,4 +1,7 @@
-"""The wall in Chromium: first posters at 100,000 takes against 100, the next batch, 2,400 cards scrolled."""
+"""The wall in Chromium: first posters at 100,000 takes against 100, next batch, 2,400 cards scrolled, memory.
+
+Memory is what the dashboard has for itself: what it maps of libraries, other processes share.
+"""
 
 import contextlib
 import io
@@ -9,12 +12,16 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import psutil
+
 from benchmarks import crowd
 from benchmarks.common import Result, at_least, at_most, free_port, process
 
 FEW, MANY, ROUNDS = 100, 100_000, 11
 #: So many cards are scrolled past, at so many pixels a frame: about eight screens a second.
 CARDS, PIXELS = 2_400, 120
+#: Tabs that are open at once, and what the dashboard may take for none and for each, in MB.
+TABS, BASE_MB, TAB_MB = 20, 200, 1
 READY = '[data-testid=stApp][data-test-script-state="notRunning"]'
 FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 
@@ -54,7 +61,7 @@ def run() -> list[Result]:
             executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=list(FLAGS)
         )
         stack.callback(chromium.close)
-        return [*first_posters(chromium, few, many), *scrolled(chromium, many)]
+        return [*first_posters(chromium, few, many), *scrolled(chromium, many), *memory(chromium, many)]
 
 
 @contextlib.contextmanager
@@ -137,3 +144,20 @@ def scrolled(chromium: Any, origin: str) -> Iterator[Result]:
     batch = statistics.median(got["batches"])
     yield at_most("wall, the next batch", batch, 0.3, "s", f"{len(got['batches'])} batches of 60")
     yield at_most("wall scrolled, messages of the kit", ran, 0, "")
+
+
+def memory(chromium: Any, origin: str) -> Iterator[Result]:
+    """Of the dashboard, with so many tabs open, two of three at the gallery and one at the form."""
+    windows = [chromium.new_context(viewport={"width": 1200, "height": 800}) for _ in range(TABS)]
+    for number, window in enumerate(windows):
+        page = window.new_page()
+        page.goto(f"{origin}/gallery" if number % 3 else origin)
+        page.wait_for_selector(READY)
+    port = int(origin.rpartition(":")[2])
+    listening = (one for one in psutil.net_connections() if one.laddr and one.laddr.port == port)
+    server = psutil.Process(next(one.pid for one in listening if one.status == psutil.CONN_LISTEN))
+    taken = server.memory_full_info()
+    for window in windows:
+        window.close()
+    note = f"{taken.uss / 2**20:.0f} MB of its own, {taken.rss / 2**20:.0f} MB with what it shares"
+    yield at_most(f"memory with {TABS} tabs", taken.uss / 2**20 / (BASE_MB + TABS * TAB_MB), 1, note=note)

@@ -220,4 +220,4 @@ def _say_status(deps: Deps, experiment: str, *, as_json: bool) -> None:
     typer.echo(f"Takes: {told or 'none'}. Cells: {len(found.cells):,}.")
     spent = dollars(found.spent_micros / 1_000_000)
     typer.echo(f"Spent: {spent}" + (f" of {dollars(cap / 1_000_000)}." if cap is not None else "; no cap."))
-    typer.echo(f"Votes: {found.votes:,}. Verdict: {found.verdict['words']}.")
+    typer.echo(f"Votes: {found.votes:,}. Verdict: {found.verdict['words'].rstrip('.')}.")

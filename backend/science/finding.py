@@ -26,7 +26,7 @@ from backend.science.verdict import Judged, judge, say_next, say_verdict
 from backend.science.wanted_next import DELTA, wanted_purchase
 
 #: What is kept with every finding: with another method, other numbers may come of the same votes.
-METHOD = "dailies-1"
+METHOD = "dailies-2"
 
 
 def fit(

@@ -29,7 +29,7 @@ from backend.science.posterior import Posterior
 #: At most this much worse is as good: in logits, about 55 : 45.
 DELTA = 0.2
 #: So many takes are bought at once, of those that there are: a few, as each wave tells where the next is due.
-WAVE_SHARE = 0.2
+WAVE_SHARE = 0.1
 #: One pair in so many is drawn, not chosen: who leads may be wrong.
 EXPLORE_EVERY = 10
 #: What one vote leaves unsure of a lead: 1 / F(1 - F) of the logistic F: 4 for even takes, 5 for 72 : 28.

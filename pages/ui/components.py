@@ -7,10 +7,9 @@ What they show comes as data and becomes text, never markup.
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Required, TypedDict
+from typing import Any, Required, TypedDict
 
 import streamlit as st
-from streamlit.components.v2.types import ComponentRenderer
 
 _FRONTEND = Path(__file__).with_name("frontend")
 
@@ -48,10 +47,16 @@ class BarRow(TypedDict):
     shown: str
 
 
-def _register(name: str, folder: str = "", files: Sequence[str] = ()) -> ComponentRenderer:
+#: How a component's one function begins that the kit calls, and what calls it with what was put in a list.
+_ENTRY = "export default function ("
+_CALL = "export default given => drawData({ ...given, data: given.data[0] })"
+
+
+def _register(name: str, folder: str = "", files: Sequence[str] = ()) -> Callable[..., Any]:
     """files: scripts below `frontend/`, without their ending, in the order in which they are put together.
 
     Each may have a style of the same name beside it. Without any, it is the one that is called as it is.
+    What it is given goes in a list: the kit looks for tables in mappings, and loads pandas to do so.
     """
 
     def _read(ending: str) -> str:
@@ -59,7 +64,9 @@ def _register(name: str, folder: str = "", files: Sequence[str] = ()) -> Compone
         paths = [_FRONTEND / f"{script}.{ending}" for script in scripts]
         return "\n".join(path.read_text("utf-8") for path in paths if ending == "js" or path.is_file())
 
-    return st.components.v2.component(f"dailies_{name}", js=_read("js"), css=_read("css"))
+    script = _read("js").replace(_ENTRY, "const drawData = function (")
+    mount = st.components.v2.component(f"dailies_{name}", js=f"{script}\n{_CALL}\n", css=_read("css"))
+    return lambda *, data=None, **given: mount(data=[data], **given)
 
 
 def _parts(folder: str, *names: str) -> tuple[str, ...]:

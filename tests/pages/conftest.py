@@ -184,7 +184,7 @@ def param(app: AppTest, kind: str, name: str, model: str = MODEL) -> Any:
 def shown(app: AppTest, component: str) -> list[dict[str, Any]]:
     """What our own components were given to draw, in the page's order."""
     drawn = [item.proto for item in app.get("bidi_component")]
-    return [json.loads(part.json) for part in drawn if part.component_name == f"dailies_{component}"]
+    return [json.loads(part.json)[0] for part in drawn if part.component_name == f"dailies_{component}"]
 
 
 def link(app: AppTest, label: str) -> str:
