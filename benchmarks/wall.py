@@ -1,6 +1,6 @@
 """The wall in Chromium: first posters at 100,000 takes against 100, next batch, 2,400 cards scrolled, memory.
 
-Memory is what the dashboard has for itself: what it maps of libraries, other processes share.
+Memory is all that stands in it of the dashboard's process, shared libraries as well.
 """
 
 import contextlib
@@ -157,7 +157,8 @@ def memory(chromium: Any, origin: str) -> Iterator[Result]:
     listening = (one for one in psutil.net_connections() if one.laddr and one.laddr.port == port)
     server = psutil.Process(next(one.pid for one in listening if one.status == psutil.CONN_LISTEN))
     taken = server.memory_full_info()
+    resident = taken.rss / 2**20
     for window in windows:
         window.close()
-    note = f"{taken.uss / 2**20:.0f} MB of its own, {taken.rss / 2**20:.0f} MB with what it shares"
-    yield at_most(f"memory with {TABS} tabs", taken.uss / 2**20 / (BASE_MB + TABS * TAB_MB), 1, note=note)
+    note = f"{resident:.0f} MB, {taken.uss / 2**20:.0f} MB of them its own"
+    yield at_most(f"memory with {TABS} tabs", resident / (BASE_MB + TABS * TAB_MB), 1, note=note)

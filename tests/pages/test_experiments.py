@@ -170,6 +170,9 @@ def test_the_first_takes_are_shown_without_names_and_the_rest_waits_for_go_on(
     visit: Visit, desk: Desk, deps: Deps
 ) -> None:
     one = running(desk, canary=2)
+    button = visit(ONE, id=one).button(key="experiment-go-on")
+    assert button.label.startswith("Go on unseen with 2 takes · \\$")
+    assert button.help == "2 takes of the first ones are not here yet."
     come_home(desk, one)
     app = visit(ONE, id=one)
     (matrix,) = shown(app, "matrix")
@@ -177,7 +180,11 @@ def test_the_first_takes_are_shown_without_names_and_the_rest_waits_for_go_on(
     assert "2 of 2 first takes are here" in words(app)
     assert [cell["label"] for cell in matrix["rows"][0]["cells"]] == ["Take 1", "Take 2"]
     assert {take["state"] for cell in matrix["rows"][0]["cells"] for take in cell["takes"]} == {"completed"}
-    assert app.button(key="experiment-go-on").label == "Go on with 2 takes"
+    rest = [cell for cell in of(deps, one).cells if of(deps, one).trials[cell.id][0].job_id is None]
+    price = sum(cell.estimate_micros or 0 for cell in rest) / 1e6
+    assert app.button(key="experiment-go-on").label == f"Go on with 2 takes · \\${price:.2f}".replace(
+        ".", "\\."
+    )
     app.button(key="experiment-go-on").click().run()
     assert of(deps, one).experiment.state == ExperimentState.RUNNING
 

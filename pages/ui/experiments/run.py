@@ -7,6 +7,7 @@ import streamlit as st
 
 from backend.domain.access.roles import Do
 from backend.domain.errors import StoreUnavailable
+from backend.domain.experiments.words import TrialState
 from backend.models import Experiment
 from backend.services.access import Viewer
 from backend.services.deps import Deps
@@ -22,6 +23,8 @@ from pages.ui.library import wall
 #: While it moves, its figures are looked at so often at least, in seconds.
 LOOK_S = 5.0
 _MOVING = frozenset({"canary", "running"})
+#: A first take in one of these states is neither here nor given up.
+_ON_THE_WAY = frozenset({"planned", "processing"})
 _NAMES = "experiment:names:"
 SIGHTED = (
     "The matrix shows which take is of which cell. Whoever has seen that no longer judges blind: your votes "
@@ -38,22 +41,33 @@ def draw_canary(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: b
     if not matrix.first_takes(found):
         st.info("This experiment has no first takes: all of them are made at once.")
         return
-    _draw_part(deps, viewer, found, lambda fresh: _canary_part(deps, viewer, fresh))
+    _draw_part(deps, viewer, found, lambda fresh: _canary_part(deps, viewer, fresh, may_run=may_run))
     if row.state == "canary" and may_run:
-        with st.container(horizontal=True, vertical_alignment="center", key="canary-way"):
-            rest = sum(len(of) for of in found.trials.values()) - row.canary
-            st.button(
-                f"Go on with {words.takes(max(0, rest))}", key="experiment-go-on", type="primary",
-                icon=":material/play_arrow:", on_click=_do, args=("go on", row.id),
-            )  # fmt: skip
         st.caption("They are shown without names, so that you can still judge blind.")
 
 
-def _canary_part(deps: Deps, viewer: Viewer, fresh: ExperimentView) -> None:
+def _canary_part(deps: Deps, viewer: Viewer, fresh: ExperimentView, *, may_run: bool) -> None:
     first = matrix.first_takes(fresh)
-    st.caption(words.first_takes([take["state"] for one in first for take in one["takes"]]))
+    states = [take["state"] for one in first for take in one["takes"]]
+    st.caption(words.first_takes(states))
     data: dict[str, Any] = {"columns": [], "rows": [{"label": "", "cells": first}]}
     _draw_matrix(deps, viewer, fresh, data, key="canary-matrix", blind=True)
+    if fresh.experiment.state == "canary" and may_run:
+        _draw_go_on(fresh, on_the_way=sum(state in _ON_THE_WAY for state in states))
+
+
+def _draw_go_on(found: ExperimentView, *, on_the_way: int) -> None:
+    """With the amount; before the first takes are here it says that they are not seen."""
+    every = ((cell, trial) for cell in found.cells for trial in found.trials.get(cell.id, ()))
+    rest = [cell for cell, trial in every if trial.state == TrialState.PLANNED]
+    micros = sum(cell.estimate_micros or 0 for cell in rest)
+    label = f"Go on {'unseen ' if on_the_way else ''}with {words.takes(len(rest))}"
+    st.button(
+        text.plain(f"{label} · {text.dollars(micros / 1e6)}" if micros else label), key="experiment-go-on",
+        type="secondary" if on_the_way else "primary", icon=":material/play_arrow:", on_click=_do,
+        args=("go on", found.experiment.id),
+        help=f"{words.takes(on_the_way)} of the first ones are not here yet." if on_the_way else None,
+    )  # fmt: skip
 
 
 def draw_run(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: bool) -> None:

@@ -114,10 +114,13 @@ def test_votes_given_elsewhere_come_in_whole_or_not_at_all(sidecar, file, tmp_pa
     for take in (first, second):
         sidecar.stored(take)
     votes = tmp_path / "votes.csv"
-    votes.write_text(f"left;right;choice;rater\n{first};{second};left;ann\n{second};gone;tie;bob\n")
+    votes.write_text(
+        f"left;right;choice;rater;at\n{first};{second};left;ann;2199-01-01\n{second};gone;tie;bob;\n"
+    )
     fault = told("import-votes", made["id"], votes, code=1)["error"]
     why = "right names the take gone, which is none of this experiment's"
-    assert fault["fields"] == [{"field": "line 3", "message": why}]
+    late = "at is 2199-01-01 00:00 UTC, which is yet to come"
+    assert fault["fields"] == [{"field": "line 2", "message": late}, {"field": "line 3", "message": why}]
     assert told("status", made["id"])["votes"] == 0
     votes.write_text(f"left;right;choice;rater\n{first};{second};left;ann\n{second};{first};tie;bob\n")
     assert run("import-votes", made["id"], votes) == "2 votes were imported.\n"

@@ -6,7 +6,7 @@ import io
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from backend.domain.access.actions import Action
@@ -39,6 +39,8 @@ ROWS_MAX, FILE_MAX_BYTES = 100_000, 16 * 1024 * 1024
 #: So many faults are named; a file with more has one kind of them.
 FAULTS_MAX = 20
 _KEY_START = "import:"
+#: Other machines' clocks may be ahead by so much.
+CLOCKS_APART = timedelta(minutes=10)
 #: How a flag is written, in CSV and JSON.
 FLAGS = {"true": True, "1": True, "false": False, "0": False, "": False}
 
@@ -98,7 +100,7 @@ def import_votes(
         if experiment.state == ExperimentState.CLOSED:
             raise StateConflict(IS_CLOSED)
         asked = criteria.find_criterion(session, experiment, criterion)
-        _check_takes(rows, ballots.takes_of(session, experiment_id), faults)
+        _check(rows, ballots.takes_of(session, experiment_id), deps.clock.now() + CLOCKS_APART, faults)
         raters.keep_criterion(session, asked)
         questions = {one.id for one in raters.list_criteria(session, experiment_id)}
         known, now = ballots.known_keys(session, experiment_id, _KEY_START), deps.clock.now()
@@ -129,13 +131,15 @@ def _values(
     }  # fmt: skip
 
 
-def _check_takes(rows: list[_Row], known: set[str], faults: dict[str, str]) -> None:
-    """Raise what is at fault, with the takes that are unknown."""
+def _check(rows: list[_Row], known: set[str], latest: datetime, faults: dict[str, str]) -> None:
+    """Raise what is at fault, with the takes that are unknown and moments that are yet to come."""
     for row in rows:
         for side, take in (("left", row.left), ("right", row.right)):
             if take not in known:
                 why = f"{side} names the take {take[:80]}, which is none of this experiment's"
                 _add(faults, row.line, why)
+        if row.at is not None and row.at > latest:
+            _add(faults, row.line, f"at is {row.at:%Y-%m-%d %H:%M} UTC, which is yet to come")
     if faults:
         raise InvalidRequest(_some(dict(sorted(faults.items(), key=lambda one: int(one[0].split()[1])))))
 
