@@ -224,7 +224,7 @@ def test_the_matrix_warns_whoever_may_judge_before_it_names_cells(
     (matrix,) = shown(app, "matrix")
 
     assert matrix["columns"] == PROMPTS
-    assert [row["label"] for row in matrix["rows"]] == ["5", "10"]
+    assert [row["label"] for row in matrix["rows"]] == ["5 s", "10 s"]
     assert json.dumps(matrix).count(PROMPTS[0]) == 4, "not with each of its cells: there may be thousands"
     assert [cell["at"] for row in matrix["rows"] for cell in row["cells"]] == [[0, 0], [1, 0], [0, 1], [1, 1]]
     assert raters.is_sighted(deps, LOCAL_VIEWER, one)

@@ -86,7 +86,7 @@ def read_axes(given: Any, faults: dict[str, str]) -> tuple[Axis, ...]:
     if len(given) > AXES_MAX:
         faults["axes"] = f"has {len(given)} axes; at most {AXES_MAX} fit"
         return ()
-    return tuple(axis for name, values in given.items() if (axis := _read_axis(name, values, faults)))
+    return tuple(_read_axis(name, values, faults) for name, values in given.items())
 
 
 def read_rows(given: Any, faults: dict[str, str]) -> tuple[tuple[Axis, ...], tuple[dict[str, str], ...]]:
@@ -114,25 +114,23 @@ def read_rows(given: Any, faults: dict[str, str]) -> tuple[tuple[Axis, ...], tup
     return tuple(axes), rows
 
 
-def _read_axis(name: str, values: Any, faults: dict[str, str]) -> Axis | None:
-    where = f"axes.{name[:80]}"
+def _read_axis(name: str, values: Any, faults: dict[str, str]) -> Axis:
+    """An axis that is at fault has the values that can be read: that it is there is no fault besides."""
+    where, found = f"axes.{name[:80]}", list[Level]()
     if not isinstance(values, list):
         faults[where] = f"must be a list of values, not {describe_kind(values)}"
-        return None
-    if len(values) > LEVELS_MAX:
+        values = []
+    elif len(values) > LEVELS_MAX:
         faults[where] = f"has {len(values):,} values; at most {LEVELS_MAX} fit"
-        return None
-    found = []
-    for number, one in enumerate(values, 1):
+    for number, one in enumerate(values[:LEVELS_MAX], 1):
         label, value, fault = _read_value(name, one)
         if fault:
-            faults[where] = f"value {number} {fault}"
-            return None
-        found.append(Level(label_of(value) if label is None else label, value))
+            faults.setdefault(where, f"value {number} {fault}")
+        else:
+            found.append(Level(label_of(value) if label is None else label, value))
     if fault := _twice([one.label for one in found]):
-        faults[where] = fault
-        return None
-    return Axis(name, kind_of(name), tuple(found))
+        faults.setdefault(where, fault)
+    return Axis(name, kind_of(name), tuple({one.label: one for one in found}.values()))
 
 
 def _levels_of(

@@ -15,6 +15,7 @@ from backend.domain.experiments.words import LeftOut
 from backend.models import Cell, Experiment, FindingRow
 from backend.services.access import Viewer
 from backend.services.deps import Deps
+from backend.services.experiments.planning.naming import combination_words
 from backend.services.experiments.running import stop_rules
 from backend.services.experiments.view import ExperimentView, seen_experiment, told_verdict
 from backend.store.experiments import counting, findings, plans
@@ -161,7 +162,7 @@ def _add_untried(found: dict[str, Any], cells: Sequence[Cell]) -> None:
 
 
 def _label(cell: Cell) -> str:
-    return " · ".join(cell.levels.values()) or cell.key
+    return combination_words(cell.levels) or cell.key
 
 
 def _ballot(vote: GivenVote) -> tuple[str, str, str, str]:

@@ -11,6 +11,7 @@ from backend.services.deps import Deps
 from backend.services.experiments.plan import Plan
 from backend.services.experiments.planning.cells import PlannedCell, cells_of
 from backend.services.experiments.planning.combinations import Levels
+from backend.services.experiments.planning.naming import level_words
 from backend.services.experiments.reuse import PlannedTrial, plan_trials
 from backend.services.experiments.running.canary import choose_canary
 from backend.services.experiments.running.fair_share import AT_ONCE, usual_at_once
@@ -40,7 +41,7 @@ class RefusedCell:
     @property
     def words(self) -> str:
         """It in one sentence."""
-        named = ", ".join(f"{axis} {label}" for axis, label in self.levels.items())
+        named = ", ".join(f"{axis} {level_words(axis, label)}" for axis, label in self.levels.items())
         return f"{named}: {'; '.join(f'{field} {why}' for field, why in self.fields.items())}"
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from backend.domain.experiments.words import TrialState
 from backend.domain.states import API_STATUS
 from backend.models import Cell
+from backend.services.experiments.planning.naming import level_words
 from backend.services.experiments.view import ExperimentView
 from pages.ui.experiments import words
 
@@ -28,8 +29,9 @@ def matrix_data(view: ExperimentView, *, across: str | None) -> dict[str, Any]:
     """
     every = axes_of(view)
     labels = [_levels(view.cells, axis) for axis in every]
-    data = {"levels": labels}
-    called: dict[str, Any] = {"levels": [words.tell_apart(of) for of in labels]}
+    named = [[level_words(axis, label) for label in of] for axis, of in zip(every, labels, strict=True)]
+    data = {"levels": named}
+    called: dict[str, Any] = {"levels": [words.tell_apart(of) for of in named]}
     told: list[tuple[str, dict[str | None, int]]] = [
         (axis, {label: place for place, label in enumerate(of)})
         for axis, of in zip(every, labels, strict=True)
@@ -38,7 +40,7 @@ def matrix_data(view: ExperimentView, *, across: str | None) -> dict[str, Any]:
     if across is None:
         flowing = [{"label": "", "cells": list(shown.values())}]
         return {**data, "called": called, "columns": [], "rows": flowing}
-    columns, heads = dict(told)[across], labels[every.index(across)]
+    columns, heads = dict(told)[across], named[every.index(across)]
     axes = [axis for axis in every if axis != across]
     rows: dict[str, list[dict[str, Any] | None]] = {}
     for cell in view.cells:

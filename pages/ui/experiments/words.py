@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from backend.models import Cell
+from backend.services.experiments.planning.naming import combination_words
 from backend.services.experiments.quote import PlanFigures
 from backend.services.experiments.view import ExperimentView
 from pages.ui import text
@@ -72,7 +73,7 @@ def takes(number: int) -> str:
 
 def cell_label(levels: Mapping[str, str], axes: Sequence[str]) -> str:
     """What a cell is called: its levels, in the order of the axes."""
-    return " · ".join(str(levels[axis]) for axis in axes if axis in levels) or "the only one"
+    return combination_words({axis: levels[axis] for axis in axes if axis in levels}) or "the only one"
 
 
 def tell_apart(labels: Sequence[str]) -> list[str]:

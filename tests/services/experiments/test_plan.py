@@ -111,6 +111,13 @@ FAULTS: dict[str, tuple[set[str], dict[str, Any]]] = {
     "style": ({"axes.style.colour"}, {"axes": {"style.colour": PROMPTS, **TWO_PROMPTS}}),
     "one value": ({"axes.prompt"}, {"axes": {"prompt": ["one"], "params.duration": TWO}}),
     "the same value twice": ({"axes.prompt"}, {"axes": {"prompt": ["a", "a"]}}),
+    "the same value of a variable twice": (
+        {"axes.garment"}, {"base": GARMENT, "axes": {"garment": ["a", "a "]}},
+    ),
+    "no list of a variable": ({"axes.garment"}, {"base": GARMENT, "axes": {"garment": "a"}}),
+    "one of two variables twice": (
+        {"axes.move"}, {"axes": {"prompt": ["A {{ move }}", "{{ move }} on"], "move": ["a", "a", "b"]}},
+    ),
     "nothing varied": ({"axes"}, {"axes": {}}),
     "rows twice": ({"rows"}, {"axes": None, "rows": [{"prompt": "a"}, {"prompt": "a"}]}),
     "axes and rows": ({"axes"}, {"rows": [{"prompt": "a"}, {"prompt": "b"}]}),

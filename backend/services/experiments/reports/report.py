@@ -17,6 +17,7 @@ from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
 from backend.services.experiments import findings, view
 from backend.services.experiments.judging import criteria, raters
+from backend.services.experiments.planning.naming import level_words
 from backend.services.experiments.reports import level_figures
 from backend.services.experiments.view import ExperimentView
 from backend.services.gallery import takes as gallery
@@ -78,6 +79,7 @@ def write_report(deps: Deps, viewer: Viewer, experiment_id: str, *, criterion: s
         left_out=_left_out(deps, experiment_id, question.id),
         written_at=deps.clock.now(),
         dollars=dollars,
+        level_words=level_words,
     )
     return str(text).encode()
 

@@ -7,6 +7,7 @@ from typing import Any
 import altair as alt
 import streamlit as st
 
+from backend.services.experiments.planning.naming import level_words
 from pages.ui.experiments import words
 
 #: A row of a chart is so high, in pixels.
@@ -44,14 +45,14 @@ def draw_win_rates(cells: Sequence[Mapping[str, Any]], *, key: str, on_pick: Cal
 def draw_effects(effects: Sequence[Mapping[str, Any]], *, key: str, on_pick: Callable[[str], None]) -> None:
     """What each level adds, in points of win rate, with its interval. effects: of one axis of a finding."""
     best = sorted(effects, key=lambda one: -one["points"])
-    called = words.tell_apart([one["level"] for one in best])
+    named = [level_words(one["axis"], one["level"]) for one in best]
     rows = [
         {
-            "id": one["level"], "label": _short(label), "whole": one["level"], "rate": one["points"],
+            "id": one["level"], "label": _short(label), "whole": whole, "rate": one["points"],
             "low": one["low"], "high": one["high"], "good": one["low"] > 0 or one["high"] < 0,
             "says": f"{one['low']:+.0f} to {one['high']:+.0f} points", "of": words.takes(one["takes"]),
         }
-        for one, label in zip(best, called, strict=True)
+        for one, whole, label in zip(best, named, words.tell_apart(named), strict=True)
     ]  # fmt: skip
     points = alt.Tooltip("rate:Q", title="Points", format="+.0f")
     _draw(rows, key=key, on_pick=on_pick, at=0, axis=alt.Axis(labelExpr=_SIGNED, title=None, tickCount=6),

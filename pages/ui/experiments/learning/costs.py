@@ -7,6 +7,7 @@ import streamlit as st
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.experiments.judging import criteria
+from backend.services.experiments.planning.naming import level_words
 from backend.services.experiments.reports import level_figures
 from backend.services.experiments.reports.level_figures import GoodTakes, LevelFigures, Mean
 from backend.services.experiments.view import ExperimentView
@@ -44,7 +45,8 @@ def _row(one: LevelFigures) -> dict[str, Any]:
         else "–"
     )
     return {
-        "Varied": axis_words(one.axis), "Value": one.level, "Takes": one.ended, "Failed (95 %)": failed,
+        "Varied": axis_words(one.axis), "Value": level_words(one.axis, one.level),
+        "Takes": one.ended, "Failed (95 %)": failed,
         "Cost of a take": _mean(one.cost_usd, text.dollars),
         "Time of a take": _mean(one.latency_s, lambda seconds: f"{seconds:.0f} s"),
     }  # fmt: skip

@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from backend.services.experiments.planning.naming import level_words
 from backend.services.experiments.view import ExperimentView
 from pages.ui import components, context, text
 from pages.ui.components import FactRow
@@ -28,7 +29,7 @@ def draw_kept_plan(found: ExperimentView, *, may_run: bool) -> None:
         levels: dict[str, dict[str, None]] = {}
         for cell in found.cells:
             for axis, level in cell.levels.items():
-                levels.setdefault(axis, {})[level] = None
+                levels.setdefault(axis, {})[level_words(axis, level)] = None
         rows: list[FactRow] = [
             {"label": axis_words(axis), "value": _few(list(values))} for axis, values in levels.items()
         ]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from backend.services.experiments.planning.cells import PlannedCell
+from backend.services.experiments.planning.naming import level_words
 from pages.ui import prices
 from pages.ui.experiments.plan.form import axis_words
 
@@ -31,5 +32,5 @@ def prompt_row(cell: PlannedCell) -> dict[str, str]:
     return {
         "Prompt as sent": cell.checked.composed.text if cell.checked else "",
         "A take": f"refused: {refused}" if refused else prices.quote_words(cell.quote),
-        **{axis_words(axis): label for axis, label in cell.levels.items()},
+        **{axis_words(axis): level_words(axis, label) for axis, label in cell.levels.items()},
     }

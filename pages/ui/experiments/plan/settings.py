@@ -1,9 +1,11 @@
 """How much of a plan is made: combinations, takes of each, seeds; cap, first takes and stop rules."""
 
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
+from backend.services.experiments.planning.naming import level_words
 from pages.ui.experiments.plan.form import PlanForm, axis_words
 
 _DESIGNS = {"full": "Every combination", "fraction": "A fraction", "random": "Random ones"}
@@ -69,8 +71,9 @@ def draw_limits(form: PlanForm) -> PlanForm:
         left, middle, right = st.columns(3)
         cap = left.number_input(
             "Spends at most (USD)", 0.0, None, value=None, key=_KEYS["cap_usd"], step=1.0, format="%.2f",
-            placeholder="what it may cost by now", persist_state="session",
-            help="The next take is not made when it would pass the cap; then it pauses, and you decide.",
+            placeholder="its price", persist_state="session",
+            help="Left empty, that is its price, as it stands beside. The next take is not made when it "
+            "would pass the cap; then it pauses, and you decide.",
         )  # fmt: skip
         canary = middle.number_input(
             "First takes", 0, 100, key=_KEYS["canary"], persist_state="session",
@@ -113,7 +116,8 @@ def _draw_baseline(form: PlanForm) -> dict[str, str]:
             st.session_state[key] = None
         value = columns[number % len(columns)].selectbox(
             f"Baseline · {axis_words(axis)}", values, index=None, key=key, placeholder="None",
-            persist_state="session", help="The cell that all others are held against.",
+            persist_state="session", format_func=partial(level_words, axis),
+            help="The cell that all others are held against.",
         )  # fmt: skip
         chosen |= {axis: value} if value else {}
     return chosen
