@@ -265,6 +265,43 @@ def test_films_whose_bytes_do_not_come_are_asked_for_anew_given_up_in_words_and_
     window.context.close()
 
 
+def test_films_that_fail_while_nothing_is_reached_are_no_fault_of_the_browser_and_play_once_it_is(jury):
+    window = jury.window(jury.experiment(cells=2, takes=2))
+    window.page.clock.install()
+    cut = True
+
+    def answer(route: Route) -> None:
+        if cut:
+            return route.abort("connectionrefused")
+        return route.continue_()
+
+    window.context.route("**/*.video?*", answer)
+    window.page.reload()
+    window.visit.settle()
+    words = window.page.get_by_text("It doesn't load at the moment")
+    expect(words).to_have_count(2)
+    window.page.clock.fast_forward(30_000)  # asked for again, and in vain
+    window.page.clock.fast_forward(30_000)
+    expect(words).to_have_count(2)
+    cut = False
+    window.page.clock.fast_forward(30_000)
+    window.until("judge => [...judge.querySelectorAll('video')].every(film => film.currentTime > 0)")
+    expect(words).to_have_count(0)
+    window.context.close()
+
+
+def test_films_that_are_there_and_no_browser_reads_are_said_to_be_so_and_can_be_skipped(jury):
+    window = jury.window(jury.experiment(cells=2, takes=2))
+    window.context.route("**/*.video?*", lambda route: route.fulfill(body=b"no film", content_type="video/mp4"))
+    window.page.reload()
+    window.visit.settle()
+    expect(window.page.get_by_text("This browser can't play it. Skip the pair")).to_have_count(2)
+    first = [film.get_attribute("src") for film in window.judge.locator("video").all()]
+    window.page.get_by_role("button", name="Skip").click()
+    window.until(lambda: [film.get_attribute("src") for film in window.judge.locator("video").all()] != first)
+    window.context.close()
+
+
 def secrets_of(jury: Jury, judged: Judged) -> set[str]:
     """All that would tell which take is which, and whose it is."""
     rows = jury.installation.rows("SELECT sha256, key FROM video")

@@ -31,8 +31,8 @@ const seenMs = film => {
 }
 // Why it isn't seen; "": it is, or will be.
 const whyUnseen = film => {
-  if (film?.error) return "It doesn't load in this browser."
-  return film && givenUp.has(film) ? "It doesn't load at the moment. It is asked for again by itself; skip the pair to go on meanwhile." : ""
+  if (film && givenUp.has(film)) return "It doesn't load at the moment. It is asked for again by itself; skip the pair to go on meanwhile."
+  return film?.error && unplayable.has(film) ? "This browser can't play it. Skip the pair, or judge in another browser." : ""
 }
 
 const makeSide = (name, words, arrow) => {

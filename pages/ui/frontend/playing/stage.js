@@ -29,9 +29,11 @@ const makeStage = ({ fresh = null, changed = () => {}, restore = null, retry = n
   stage.ways.append(stage.restore, stage.retry, stage.edit, stage.get, stage.page)
   stage.blank.append(stage.blankIcon, stage.title, stage.time, stage.why, stage.rest, stage.ways)
   root.append(stage.poster, stage.blank)
-  stage.poster.onerror = () => {
+  stage.poster.onerror = async () => {
     stage.poster.hidden = true
-    if (stage.blank.hidden) sayBroken(stage)
+    if (stage.media) return  // what plays speaks for itself
+    const { card } = stage, status = await askWhether(stage.poster)
+    if (stage.card === card && stage.blank.hidden) sayBroken(stage, status > 0 && status < 400)
   }
   return stage
 }
@@ -102,9 +104,13 @@ const setStill = (stage, what) => {
   if (what.poster && stage.poster.getAttribute("src") !== what.poster) stage.poster.src = what.poster
 }
 
-// A link may be too old: it is asked for once more. What still can't be played is said, with a way out.
+// A link may be too old: it is asked for once more. What still can't be played is said, with a way out. What isn't
+// reached at all is no fault of the film's: it is asked for anew as one whose bytes don't come.
 const mend = async (stage, node) => {
   if (stage.media !== node || !node.hasAttribute("src")) return
+  const status = await askWhether(node)
+  if (stage.media !== node || !node.error) return
+  if (!status || status >= 500) return giveUp(node)
   stage.broken += 1
   const { id, player } = stage.card
   const fresh = stage.broken === 1 ? await stage.fresh?.(id) : null
@@ -117,15 +123,15 @@ const mend = async (stage, node) => {
     return
   }
   stage.broken = 2
-  sayBroken(stage)
+  sayBroken(stage, status < 400)
 }
 
-const sayBroken = stage => {
-  const reached = stage.media?.error?.code !== MediaError.MEDIA_ERR_NETWORK
+// served: are its bytes there for this browser?
+const sayBroken = (stage, served = true) => {
   stage.poster.hidden = !stage.card.poster || stage.poster.complete && !stage.poster.naturalWidth
-  say(stage, reached ? "movie_off" : "cloud_off", "orange",
-    reached ? "This browser can't play it" : "It doesn't load at the moment",
-    reached ? "It is saved and verified. Download it, or look at it in another browser."
+  say(stage, served ? "movie_off" : "cloud_off", "orange",
+    served ? "This browser can't play it" : "It doesn't load at the moment",
+    served ? "It is saved and verified. Download it, or look at it in another browser."
       : "The file is saved. Go on to another and come back, or download it.")
   stage.changed()
 }

@@ -47,7 +47,7 @@ class Transport {
       node.loop = this.loop && nodes.length === 1
       node.playbackRate = node.defaultPlaybackRate = this.rate
       node.addEventListener("loadedmetadata", () => this.wishes.splice(0).forEach(wish => wish()), { signal })
-      for (const name of ["loadedmetadata", "timeupdate", "seeked", "volumechange", "givenup", "came"]) {
+      for (const name of ["loadedmetadata", "timeupdate", "seeked", "volumechange", "givenup", "came", "unplayable"]) {
         node.addEventListener(name, () => this.tell(), { signal })
       }
       for (const name of ["play", "pause"]) node.addEventListener(name, () => this.follow(node), { signal })

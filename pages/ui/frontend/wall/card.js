@@ -120,9 +120,10 @@ const showFilm = (parts, source) => {
   Object.assign(video, { muted: true, loop: true, playsInline: true, src: source })
   video.setAttribute("aria-hidden", "true")
   Object.assign(parts, { wait: 0, video, arrivals: new Arrivals({ needs: () => video.HAVE_CURRENT_DATA, again: startFilm }) })
-  video.onerror = () => {
-    if (parts.video !== video) return
-    parts.failed = source
+  video.onerror = async () => {
+    const status = await askWhether(video)
+    if (parts.video !== video || !video.error) return
+    if (status && status < 400) parts.failed = source  // pointed at again, any other is tried again
     restCard(parts)
     parts.whenFailed?.()
   }
