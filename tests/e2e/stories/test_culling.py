@@ -472,3 +472,29 @@ def test_a_finger_moves_picks_and_rejects(browser, wall):
         page.get_by_test_id("wall-bar").get_by_role("link", name="Download").tap(trial=True)
         said = "SELECT 1 FROM take_opinion WHERE rating IS NOT NULL AND job_id = ?"
         assert wall.installation.rows(said, opened) == [], "what opens a take rates nothing"
+
+
+def test_a_clip_that_fails_while_nothing_is_reached_plays_in_the_lightbox_once_it_is(browser, wall):
+    visit = Visit(browser, wall.installation)
+    visit.page.clock.install()
+    cut = True
+    visit.context.route(MEDIA, lambda route: route.abort("connectionrefused") if cut else route.continue_())
+    page = visit.open("/gallery")
+    page.get_by_test_id("take-card").first.click()
+    light = page.get_by_test_id("light")
+    words, wrong = (
+        light.get_by_text(said).filter(visible=True)
+        for said in ("It doesn't load at the moment", "This browser can't play")
+    )
+    expect(words).to_have_count(1)
+    cut = False
+    page.clock.fast_forward(30_000)
+    film = light.locator("video.media").filter(visible=True)
+    visit.until(film, "film => film.currentTime > 0")
+    expect(words).to_have_count(0)
+    page.keyboard.press("ArrowRight")  # one that was to be there before it was asked for, and failed
+    visit.until(film, "film => film.currentTime > 0")
+    expect(words).to_have_count(0)
+    expect(wrong).to_have_count(0)
+    assert all("ERR_CONNECTION_REFUSED" in said for said in visit.complaints)
+    visit.context.close()

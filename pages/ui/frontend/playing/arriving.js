@@ -13,6 +13,7 @@ const SETTLES = ["error", "emptied", "givenup"]
 
 const givenUp = new WeakSet()
 const unplayable = new WeakSet()
+const doubted = new WeakSet()
 
 const giveUp = film => {
   if (givenUp.has(film)) return
@@ -64,7 +65,7 @@ class Arrivals {
     for (const film of films) {
       for (const name of ARRIVES) film.addEventListener(name, () => this.got(film), { signal })
       film.addEventListener("error", () => this.failed(film), { signal })
-      if (film.error) this.failed(film)
+      if (film.error) this.again(film)  // what was so when it failed may be long over
     }
     addEventListener("online", () => films.forEach(film => { if (film.error) this.again(film) }), { signal })
     this.timer = setInterval(() => this.look(), LOOK_MS)
@@ -83,6 +84,10 @@ class Arrivals {
     const status = await askWhether(film)
     if (!film.error) return
     if (!status || status >= 400) return giveUp(film)
+    if (!doubted.has(film)) {  // it may have come to be reached just now
+      doubted.add(film)
+      return this.again(film)
+    }
     unplayable.add(film)
     film.dispatchEvent(new Event("unplayable"))
   }

@@ -110,9 +110,10 @@ class Transport {
     this.tell()
   }
 
-  // One that plays alone is also paused by others: a key of the keyboard, a call, the browser itself.
+  // One that plays alone is also paused by others: a key of the keyboard, a call, the browser itself. One that failed
+  // stops, too: nobody wanted that.
   follow(node) {
-    if (this.nodes.length === 1 && !node.ended) this.wants = !node.paused
+    if (this.nodes.length === 1 && !node.ended && !node.error) this.wants = !node.paused
     this.tell()
   }
 
