@@ -292,7 +292,9 @@ def test_films_that_fail_while_nothing_is_reached_are_no_fault_of_the_browser_an
 
 def test_films_that_are_there_and_no_browser_reads_are_said_to_be_so_and_can_be_skipped(jury):
     window = jury.window(jury.experiment(cells=2, takes=2))
-    window.context.route("**/*.video?*", lambda route: route.fulfill(body=b"no film", content_type="video/mp4"))
+    window.context.route(
+        "**/*.video?*", lambda route: route.fulfill(body=b"no film", content_type="video/mp4")
+    )
     window.page.reload()
     window.visit.settle()
     expect(window.page.get_by_text("This browser can't play it. Skip the pair")).to_have_count(2)
