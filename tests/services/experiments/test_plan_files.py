@@ -12,11 +12,10 @@ from pyarrow import parquet
 from backend.catalogue.models import load_seed
 from backend.domain.errors import InvalidRequest
 from backend.services.experiments.doors.files import read_rows
-from tests.world import MODEL
 
 MODELS = {model.id: model for model in load_seed()}
 #: Its duration is one of texts, "3" to "15"; it has a flag and a number.
-KLING = MODELS[MODEL]
+KLING = MODELS["fal-ai/kling-video/v3/pro/text-to-video"]
 
 
 def read(content: str | bytes, name: str = "rows.csv", **more: Any) -> list[dict[str, Any]]:
@@ -124,6 +123,8 @@ def test_empty_cells_are_left_to_the_plan_and_a_prompt_with_a_hole_is_named():
         ("prompt,duration\na,5\n", "duration", "did you mean params.duration?"),
         ("prompt,fabric\na,silk\n", "fabric", "write {{ fabric }} in the prompt"),
         ("prompt,params.\na,5\n", "params.", "names no parameter"),
+        ("prompt,param.durration,garmet\na,5,b\n", "param.durration", "did you mean params.duration?"),
+        ("prompt,param.durration,garmet\na,5,b\n", "garmet", "is not known here"),
         ("prompt,prompt,garmet\na,b,c\n", "prompt", "more than one column"),
         ("prompt,prompt,garmet\na,b,c\n", "garmet", "is not known here"),
         ("prompt,param.a,params.a\na,1,2\n", "params.a", "more than one column"),
@@ -147,6 +148,12 @@ def test_empty_cells_are_left_to_the_plan_and_a_prompt_with_a_hole_is_named():
 )
 def test_what_is_wrong_with_a_file_is_named_with_the_way_out(content, field, words):
     assert words in faults(content, model=KLING.id, find=MODELS.get)[field]
+
+
+def test_parameters_of_a_model_that_is_not_known_here_are_left_to_the_plan():
+    assert read("prompt,model,params.zest\na,nobody/knows,5\n", find=MODELS.get) == [
+        {"prompt": "a", "model": "nobody/knows", "params.zest": 5}
+    ]
 
 
 def test_a_file_that_is_called_parquet_and_is_none_is_refused():

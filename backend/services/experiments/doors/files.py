@@ -71,7 +71,8 @@ def read_rows(
     axes = columns.axes
     models = {model, *(str(row[axes["model"]]) for _, row in table.rows if "model" in axes)}
     offered = [one for text in models if (one := find(text))]
-    faults = columns.faults | _unknown(axes, _prompts(table, axes, prompt), offered)
+    prompts = _prompts(table, axes, prompt)
+    faults = columns.faults | columns.as_given(_unknown(axes, prompts, offered, len(models - {""})))
     faults |= few_faults(_holes(table, axes, prompt))
     if faults:
         raise InvalidRequest(faults)
@@ -85,24 +86,30 @@ def read_rows(
 
 @dataclass
 class _Columns:
-    """axes: see `Axes`. notes: what was left out. faults: what is wrong with names by themselves."""
+    """axes: see `Axes`. given: axis -> its column's name as the file has it. notes: what was left out.
+    faults: what is wrong with names by themselves."""
 
     axes: dict[str, int] = field(default_factory=dict)
+    given: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     faults: dict[str, str] = field(default_factory=dict)
+
+    def as_given(self, faults: Mapping[str, str]) -> dict[str, str]:
+        """The same, by the names that whoever wrote the file looks for."""
+        return {self.given.get(axis, axis): fault for axis, fault in faults.items()}
 
 
 def _read_names(table: Table) -> _Columns:
     found = _Columns()
     for place, given in enumerate(table.names):
-        name = given.strip()
+        written = name = given.strip()
         if name.startswith("param."):
             name = PARAMS + name.removeprefix("param.")
         cells = [row[place] for _, row in table.rows]
         if name and name in found.axes:
-            found.faults[name] = "is the name of more than one column"
+            found.faults[written] = "is the name of more than one column"
         elif name:
-            found.axes[name] = place
+            found.axes[name], found.given[name] = place, written
         elif any(cell is not None for cell in cells) and not _is_count(cells):
             found.faults[f"column {place + 1}"] = "has no name in the first line"
         else:
@@ -116,12 +123,13 @@ def _is_count(cells: Sequence[Any]) -> bool:
     return [str(cell) for cell in cells] == [str(number) for number in range(len(cells))]
 
 
-def _unknown(axes: Axes, prompts: Sequence[str], models: Sequence[VideoModel]) -> dict[str, str]:
-    """What is wrong with columns that no plan can have. A parameter's name is checked where the plan is."""
+def _unknown(axes: Axes, prompts: Sequence[str], models: Sequence[VideoModel], named: int) -> dict[str, str]:
+    """What is wrong with columns that no plan can have. named: how many models are; where one of them is not
+    known here, parameters are left to where the plan is."""
     variables = {one for prompt in prompts for one in _variables(prompt)}
-    known = {*PLAIN_AXES, *variables}
-    unknown = [axis for axis in axes if axis not in known and not axis.startswith(PARAMS)]
     params = {f"{PARAMS}{one}" for model in models for one in model.schema.get("properties", {})}
+    known, all_known = {*PLAIN_AXES, *variables, *params}, bool(models) and len(models) == named
+    unknown = [axis for axis in axes if axis not in known and (all_known or not axis.startswith(PARAMS))]
     faults = unknown_names(unknown, known | (params or {f"{PARAMS}<name>"}))
     misspelt = {f"is not known here; did you mean {one}?" for one in variables}
     for name in faults:
