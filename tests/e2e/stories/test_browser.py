@@ -79,7 +79,7 @@ class Visit:
     ) -> None:
         #: From where pages may load: the dashboard's own host, and a bucket's where there is one.
         self.allowed: set[str] = set()
-        self._installation = installation
+        self.installation = installation
         self.origin = origin or f"http://127.0.0.1:{installation.dashboard_port}"
         self.context = new_context(browser, **{"viewport": {"width": 1400, "height": 1000}, **how})
         self.complaints: list[str] = []
@@ -112,7 +112,7 @@ class Visit:
         self.settle()
         self.page.get_by_role("button", name=re.compile(r"^Generate · ")).click(click_count=clicks)
         expect(self.page.get_by_text("Saved. You can close this tab.").first).to_be_visible()
-        (row,) = self._installation.rows("SELECT id FROM job WHERE prompt = ?", prompt)
+        (row,) = self.installation.rows("SELECT id FROM job WHERE prompt = ?", prompt)
         return str(row["id"])
 
     def until(self, element: Locator, condition: str) -> None:
