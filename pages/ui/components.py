@@ -102,6 +102,7 @@ _MATRIX = _register(
         "live/hub", *_WALL_PARTS, *_PLAYING, *_COMPARING, *_LIGHT, "experiments/matrix",
     ),
 )  # fmt: skip
+_AXES = _register("axes", files=_parts("experiments/axes", "pasted", "values", "axes"))
 _FACTS = _register("facts")
 _HISTORY = _register("history")
 _BARS = _register("bars")
@@ -243,6 +244,17 @@ def draw_matrix(
     on_cell: called with `args` once a cell is pressed; `st.session_state[key]["cell"]` is its id.
     """
     _MATRIX(data=dict(about), key=key, on_cell_change=lambda: on_cell(*args), on_changed_change=lambda: None)
+
+
+def draw_axes(about: Mapping[str, object], *, key: str, on_levels: Callable[..., object]) -> None:
+    """What an experiment varies, to be filled in. Another key is needed to fill it anew.
+
+    about: `fill`, another one whenever it is filled anew with `levels` ([axis, value] each); the `offers`:
+    each has axis, words, choices ([value, words] each), takes its `own` values, is `wanted`, has a hint;
+    `faults`: axis -> what it `says`, and the values that it is `at`.
+    on_levels: called once they are others; `st.session_state[key]["levels"]` has them.
+    """
+    _AXES(data=dict(about), key=key, on_levels_change=on_levels)
 
 
 def draw_bars(rows: Sequence[BarRow], *, key: str) -> None:

@@ -7,6 +7,7 @@ from itertools import cycle
 from typing import Any
 
 import pytest
+from streamlit import dataframe_util
 from streamlit.testing.v1 import AppTest
 
 from backend.domain.experiments.words import ExperimentState
@@ -21,6 +22,7 @@ from backend.store.jobs import jobs as job_rows
 from backend.store.money import ledger
 from pages.ui import context
 from pages.ui.experiments import listing
+from pages.ui.experiments.plan import levels
 from pages.ui.experiments.words import tell_apart
 from tests.pages.conftest import Desk, link, shown, words
 from tests.services.experiments.building import PROMPTS, make_experiment, ticks
@@ -30,12 +32,6 @@ from tests.viewers import LOCAL_VIEWER
 Visit = Callable[..., AppTest]
 LIST, ONE, TAKE = "library/experiments.py", "library/experiment.py", "library/take.py"
 AXES = {"prompt": PROMPTS, "params.duration": ["5", "10"]}
-
-
-def table(*levels: tuple[str, str]) -> dict[str, Any]:
-    """What the empty table of a plan holds once somebody has put in these rows."""
-    rows = [{"Vary": axis, "Value": value} for axis, value in levels]
-    return {"edited_rows": {}, "deleted_rows": [0, 1, 2], "added_rows": rows}
 
 
 def of(deps: Deps, experiment_id: str) -> ExperimentView:
@@ -101,7 +97,7 @@ def test_a_plan_is_priced_while_it_is_filled_in_and_nothing_is_paid_before_the_b
 ) -> None:
     app = visit(ONE)
     app.text_input(key="plan:name").set_value("Which dress?")
-    app.session_state["plan:levels:1"] = table(*[("prompt", prompt) for prompt in PROMPTS])
+    app.session_state["plan:levels"] = tuple(("prompt", prompt) for prompt in PROMPTS)
     app.run()
     assert [metric.value for metric in app.metric] == ["2", "8", "\\$3\\.36"]
     assert "the better of two at 65 \\: 35 is picked about 9 times in 10" in words(app)
@@ -123,17 +119,62 @@ def test_a_refused_plan_says_what_is_wrong_beside_its_fields_and_stays_also_over
     visit: Visit,
 ) -> None:
     app = visit(ONE)
-    app.session_state["plan:add-axis"] = "params.duration"
+    (empty,) = shown(app, "axes")
+    assert (empty["levels"], empty["faults"]) == ([], {})
+    app.session_state["plan:levels"] = (
+        ("params.duration", "5"),
+        ("prompt", "A dress"),
+        ("prompt", "A  dress"),
+    )
     app.run()
-    app.session_state["plan:add-values:params.duration"] = ["5"]
-    app.button(key="plan-add").click().run()
     app.button(key="plan-keep").click().run()
+    (axes,) = shown(app, "axes")
     errors = [error.value for error in app.error]
 
     assert "Name is missing; say what it is called" in errors
-    assert "Duration has one value; an axis needs two, or belongs in the base" in errors
-    again = visit(ONE)
-    assert again.session_state["plan:table"] == [{"Vary": "params.duration", "Value": "5"}]
+    assert not any("value" in error for error in errors), "these stand beside their values"
+    twice = "Two values are both called 'A dress'; give each value once"
+    assert axes["faults"] == {
+        "params.duration": {"says": levels.ONE_VALUE, "at": []},
+        "prompt": {"says": twice, "at": ["A dress", "A  dress"]},
+    }
+    (again,) = shown(visit(ONE), "axes")
+    assert again["levels"] == axes["levels"] == [
+        ["params.duration", "5"], ["prompt", "A dress"], ["prompt", "A  dress"],
+    ]  # fmt: skip
+
+
+def test_what_can_be_varied_comes_with_the_values_that_are_known_of_it(visit: Visit) -> None:
+    app = visit(ONE)
+    app.text_area(key="plan:prompt").set_value("A {{ garment }} by the sea").run()
+    (axes,) = shown(app, "axes")
+    offers = {offer["axis"]: offer for offer in axes["offers"]}
+    assert [axis for axis, offer in offers.items() if offer["wanted"]] == ["garment"]
+    assert ["5", "5 s"] in offers["params.duration"]["choices"]
+    assert not offers["params.duration"]["own"]
+    assert (offers["prompt"]["choices"], offers["prompt"]["own"]) == ([], True)
+    app.selectbox(key="plan:model").set_value("xai/grok-imagine-video/text-to-video").run()
+    (axes,) = shown(app, "axes")
+    (duration,) = (offer for offer in axes["offers"] if offer["axis"] == "params.duration")
+    assert duration["choices"] == [[f"{s}", f"{s} s"] for s in range(1, 16)], "a range of the model's"
+    app.session_state["plan:levels"] = (("garment", "red"),)
+    app.text_area(key="plan:prompt").set_value("A dress").run()
+    (axes,) = shown(app, "axes")
+    said = "No prompt names {{ garment }}: write it into the prompt, or take it away here."
+    assert axes["faults"]["garment"]["says"] == said
+
+
+def test_a_plan_looks_for_no_tables_so_that_pandas_need_not_be_loaded(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(dataframe_util, "determine_data_format", asked.append)
+    app = visit(ONE)
+    app.session_state["plan:levels"] = tuple(("prompt", prompt) for prompt in PROMPTS)
+    assert not app.run().exception
+    app.file_uploader(key="plan:file:1").upload("plan.csv", b"prompt\nA red dress\nA blue dress\n").run()
+    assert "2 rows" in words(app)
+    assert asked == []
 
 
 def test_rows_of_a_file_stand_in_place_of_the_table_until_they_are_removed(visit: Visit) -> None:
@@ -143,6 +184,8 @@ def test_rows_of_a_file_stand_in_place_of_the_table_until_they_are_removed(visit
     ).run()
     assert [metric.value for metric in app.metric][:2] == ["2", "8"]
     assert "2 rows" in words(app)
+    assert "| Prompt | Duration |" in words(app)
+    assert "| A red dress | 5 |" in words(app)
     app.button(key="plan-file-remove").click().run()
 
     assert "2 rows" not in words(app)
@@ -155,12 +198,14 @@ def test_a_take_is_varied_from_its_page_and_a_plan_is_taken_up_again(
     app = visit(TAKE, take=job.id)
     app.button(key=f"vary-this-{job.id}").click().run()
     assert app.text_area(key="plan:prompt").value == "A red dress, slow pan"
-    assert app.session_state["plan:table"] == [{"Vary": "prompt", "Value": "A red dress, slow pan"}]
+    (axes,) = shown(app, "axes")
+    assert axes["levels"] == [["prompt", "A red dress, slow pan"]]
 
     draft = make_experiment(deps, LOCAL_VIEWER).experiment.id
     app = visit(ONE, id=draft, step="plan")
     app.button(key="plan-copy").click().run()
-    assert [row["Value"] for row in app.session_state["plan:table"]] == PROMPTS
+    (axes,) = shown(app, "axes")
+    assert axes["levels"] == [["prompt", prompt] for prompt in PROMPTS]
     app.button(key="plan-keep").click().run()
     assert of(deps, draft).experiment.state == ExperimentState.CLOSED
     assert of(deps, app.query_params["id"]).experiment.state == ExperimentState.DRAFT

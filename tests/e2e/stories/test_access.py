@@ -11,6 +11,8 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page, expect
 
 from backend.models import Job, Video
+from backend.services import access
+from backend.services.experiments import plan_drafts
 from backend.services.gallery.pictures import poster_key
 from tests.adapters.decode.bars import BT601, bars
 from tests.e2e.filled import fill, make_clips
@@ -28,7 +30,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium"), pytest.mark.xd
 STATES = ("created", "queued", "running", "rendered", "held", "failed", "cancelled")
 PAGES = (
     "/", "/gallery?q=dress", "/take?take={held}", "/take?take={failed}", "/compare?takes={held},{failed}",
-    "/activity", "/spend", "/style", "/models", "/operations", "/account", "/people", "/audit",
+    "/experiment", "/activity", "/spend", "/style", "/models", "/operations", "/account", "/people", "/audit",
 )  # fmt: skip
 DESK, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
 #: What the kit draws as it does, whatever we give it: its rule, and the part of the page.
@@ -72,6 +74,13 @@ OF_A_LIGHT = (
     "aria-hidden-focus",
     "nested-interactive",
 )
+#: What a plan varies that is not finished: written values and known ones.
+LEVELS = [
+    ("prompt", "A red dress"),
+    ("prompt", "A {blue|green} dress"),
+    ("params.duration", "5"),
+    ("model", ""),
+]
 ERROR = {"code": "x", "message": "Too many requests", "charged": "maybe", "next": "It is tried again."}
 
 
@@ -88,6 +97,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installatio
                 for event in WAY[state]:
                     world.advance(job, event, error=ERROR)
                 ids[state] = job.id
+            plan_drafts.save_plan_draft(deps, access.local_viewer(deps), {"levels": LEVELS})
         fill(installation, make_clips(tmp_path_factory.mktemp("clips")), 2)
         installation.dashboard()
         yield installation, ids

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from backend.catalogue.fields import Field
 from backend.domain.errors import DailiesError, InvalidRequest, NotFound
 from backend.services.access import Viewer
 from backend.services.deps import Deps
@@ -16,7 +18,7 @@ from backend.services.gallery import takes as gallery
 from backend.services.takes.request import repeat_request
 from pages.ui import context, text
 from pages.ui.experiments import steps
-from pages.ui.experiments.plan import fields, figures, levels, sent_prompts, settings
+from pages.ui.experiments.plan import fields, figures, file_rows, levels, sent_prompts, settings
 from pages.ui.experiments.plan.form import PlanForm, axis_words, form_of_body, read_form
 from pages.ui.form import clicks
 
@@ -35,6 +37,7 @@ PLACES = (
 def fill(deps: Deps, form: PlanForm) -> None:
     """Have the editor hold this plan. Before it is drawn."""
     fields.fill_base(deps, form)
+    file_rows.fill_rows(form)
     levels.fill_levels(form)
     settings.fill_settings(form)
     st.session_state[_RESTORED] = st.session_state[_UNTOUCHED] = True
@@ -69,10 +72,13 @@ def draw_editor(deps: Deps, viewer: Viewer) -> None:
     with left:
         form, params = _draw_fields(deps, viewer, places)
     models = {model.id: model.title for model in gallery.list_usable_models(deps)}
-    body = form.body(params, models)
+    filled = Filled(form, params, models)
     _keep(deps, viewer, form)
     with right, st.container(border=True, key="plan-figures", gap="small"):
-        faults = _draw_outcome(deps, viewer, form, body)
+        faults = _draw_outcome(deps, viewer, filled)
+    if not form.rows:
+        with places["axes"]:  # where it stands, once it is known what is wrong with it
+            faults = levels.draw_levels(deps, form, params, faults)
     rest = _show_faults(places, faults)
     with right:
         for field, fault in rest.items():
@@ -89,10 +95,10 @@ def _draw_fields(
     _places(places, "base")
     st.markdown("###### What is varied")
     params = fields.params_of(model)
-    rows, rows_from = levels.draw_file(deps, base)
+    rows, rows_from = file_rows.draw_file(deps, base)
     form = PlanForm(name=name, question=question, base=base, rows=rows, rows_from=rows_from)
     if not rows:
-        form = replace(form, levels=levels.draw_levels(deps, form, params))
+        form = replace(form, levels=levels.held_levels())
     _places(places, "axes", "rows")
     form = settings.draw_design(form)
     _places(places, "design", "n", "repeats", "seeds", "seed")
@@ -101,25 +107,50 @@ def _draw_fields(
     return form, params
 
 
-def _draw_outcome(deps: Deps, viewer: Viewer, form: PlanForm, body: Mapping[str, Any]) -> dict[str, str]:
+@dataclass(frozen=True)
+class Filled:
+    """The form with what its values are read by: the model's parameters, and titles by id."""
+
+    form: PlanForm
+    params: Mapping[str, Field]
+    models: Mapping[str, str]
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The body of the plan."""
+        return self.form.body(self.params, self.models)
+
+    def up_to_date(self) -> "Filled":
+        """The same with what was written since the page was drawn: a press comes together with it."""
+        if self.form.rows:
+            return self
+        return replace(self, form=replace(self.form, levels=levels.held_levels()))
+
+
+def _draw_outcome(deps: Deps, viewer: Viewer, filled: Filled) -> dict[str, str]:
     """Figures, what is refused, the prompts as sent, and the button. Returns the faults, by field."""
+    form = filled.form
     unnamed = {} if form.name else {"name": NO_NAME}
     try:
-        priced = _priced(deps, viewer, {**body, "name": form.name or "A plan"})
+        priced = _priced(deps, viewer, filled.body)
     except InvalidRequest as error:
         untouched = bool(st.session_state.get(_UNTOUCHED))
         figures.draw_nothing_yet(is_empty=untouched or not (form.axes or form.rows))
-        _draw_button(body)
+        _draw_button(filled)
         return {} if untouched else {**unnamed, **error.fields}
     figures.draw_figures(deps, priced.figures)
     figures.draw_refused(priced.figures, key=settings.DROP_REFUSED)
-    _draw_button(body)
+    _draw_button(filled)
     sent_prompts.draw_prompts(priced.cells)
     return {**(unnamed if st.session_state.get(_PRESSED) else {}), **priced.figures.wrong}
 
 
 def _priced(deps: Deps, viewer: Viewer, body: Mapping[str, Any]) -> quote.PricedPlan:
-    """What the plan comes to; worked out once for what the editor holds. Raises InvalidRequest."""
+    """What the plan comes to, also without a name; worked out once for what the editor holds.
+
+    Raises InvalidRequest.
+    """
+    body = {**body, "name": body["name"] or "A plan"}
     mark, now_s = json.dumps(body, sort_keys=True, default=repr), deps.clock.monotonic()
     known: tuple[str, float, quote.PricedPlan] | None = st.session_state.get(_PRICED)
     if known and known[0] == mark and now_s - known[1] < PRICED_S:
@@ -129,22 +160,24 @@ def _priced(deps: Deps, viewer: Viewer, body: Mapping[str, Any]) -> quote.Priced
     return priced
 
 
-def _draw_button(body: Mapping[str, Any]) -> None:
+def _draw_button(filled: Filled) -> None:
     st.button(
         "Keep the plan and see the price", key="plan-keep", type="primary", icon=":material/arrow_forward:",
-        width="stretch", on_click=_create, args=(dict(body),),
+        width="stretch", on_click=_create, args=(filled,),
     )  # fmt: skip
     st.caption("Nothing is paid before you press the button with the amount, on the next step.")
 
 
-def _create(body: Mapping[str, Any]) -> None:
+def _create(filled: Filled) -> None:
     """Keep the plan as a draft, and go on to its price; the form stays filled where it is refused."""
     deps, viewer = context.deps(), context.viewer()
     st.session_state.pop(_UNTOUCHED, None)
     st.session_state[_PRESSED] = True
-    priced: tuple[str, float, quote.PricedPlan] | None = st.session_state.get(_PRICED)
-    if priced and "cap_usd" not in body and priced[2].figures.at_most_usd and not priced[2].figures.unpriced:
-        body = {**body, "cap_usd": priced[2].figures.at_most_usd}
+    body = filled.up_to_date().body
+    with suppress(InvalidRequest):  # named once it is kept
+        figures = _priced(deps, viewer, body).figures
+        if "cap_usd" not in body and figures.at_most_usd and not figures.unpriced:
+            body["cap_usd"] = figures.at_most_usd
     click = clicks.begin(deps, "plan", repr(body))
     if click is None:
         return

@@ -1,6 +1,6 @@
 """What stays the same in every take of an experiment: model, prompt, photo, style, parameters; its name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -19,6 +19,8 @@ from pages.ui.form import model_picker, photo_picker, prefill, widgets
 
 #: The place of the base's start photo among the form's photos.
 PHOTO_SLOT = ":plan"
+#: A range of so many whole numbers is offered one by one.
+STEPS_MAX = 32
 NAME, QUESTION, MODEL, PROMPT, REST = "plan:name", "plan:question", "plan:model", "plan:prompt", "plan:rest"
 
 
@@ -75,7 +77,7 @@ def draw_base(deps: Deps, viewer: Viewer) -> tuple[VideoModel, dict[str, Any]]:
         base["prompt"] = st.text_area(
             "Prompt", key=PROMPT, height=110, persist_state="session",
             placeholder="A {{ garment }} in morning light, slow pan",
-            help="A word in double braces is a variable: its values stand in the table below.",
+            help="A word in double braces is a variable: its values stand below, under what is varied.",
         )  # fmt: skip
     if model.image_field:
         about = photos.limits_text(model, model.image_field)
@@ -109,7 +111,7 @@ def _draw_params(model: VideoModel) -> dict[str, Any]:
 
 
 def level_choices(deps: Deps, axis: str, params: Mapping[str, Field]) -> dict[str, str]:
-    """Values that an axis can have, where they are known: as they stand in the table -> their names."""
+    """Values that an axis can have, where they are known: as they are typed -> their names."""
     if axis == "model":
         return {model.title: model.title for model in gallery.list_usable_models(deps)}
     if axis.startswith("style."):
@@ -117,8 +119,22 @@ def level_choices(deps: Deps, axis: str, params: Mapping[str, Field]) -> dict[st
     field = params.get(axis.removeprefix("params.")) if axis.startswith("params.") else None
     if field is None:
         return {}
-    options = ("on", "off") if field.kind == "flag" else field.options
+    options = ("on", "off") if field.kind == "flag" else field.options or _steps(field)
     return {str(option): text.param_words(field.name, option) for option in options}
+
+
+def takes_own_levels(axis: str, params: Mapping[str, Field]) -> bool:
+    """May an axis have other values than `level_choices` says?"""
+    field = params.get(axis.removeprefix("params.")) if axis.startswith("params.") else None
+    is_told = field is not None and (field.kind == "flag" or field.options or _steps(field))
+    return not (axis == "model" or is_told)
+
+
+def _steps(field: Field) -> Sequence[int]:
+    """Every whole number of a narrow range; none of a wide one."""
+    if not field.whole or field.low is None or field.high is None or field.high - field.low >= STEPS_MAX:
+        return ()
+    return range(int(field.low), int(field.high) + 1)
 
 
 def _style_key(axis: str) -> str:

@@ -45,7 +45,7 @@ def draw_nothing_yet(*, is_empty: bool) -> None:
     """In the place of figures. is_empty: nothing is varied yet."""
     st.metric("Takes", "–", border=True)
     st.caption(
-        "Name in the table what is varied, with two values at least: what that makes and costs stands here."
+        "Say what is varied, with two values at least: what that makes and costs stands here."
         if is_empty
         else "What stands beside the fields is to be mended first; then the price stands here."
     )

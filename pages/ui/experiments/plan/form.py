@@ -26,7 +26,7 @@ _TITLES = {"prompt": "Prompt", "model": "Model", "image": "Photo"}
 @dataclass(frozen=True)
 class PlanForm:
     """A plan as somebody fills it in. base: what stays the same, as a take is asked for. levels: (axis, value
-    as it was typed), in the order of the table. rows: those of a file, in place of levels. n: of a fraction
+    as it was typed), in their order. rows: those of a file, in place of levels. n: of a fraction
     or of random combinations. cap_usd: None is the most that it may cost by now."""
 
     name: str = ""
@@ -131,7 +131,7 @@ def _value(level: Any) -> Any:
 
 
 def typed(axis: str, value: str, params: Mapping[str, Field], models: Mapping[str, str]) -> Any:
-    """A value of the table as the plan has it: 5 for "5" of a number, a model's id for its title.
+    """A value that was typed as the plan has it: 5 for "5" of a number, a model's id for its title.
 
     >>> typed("model", "Veo 3", {}, {"fal-ai/veo3": "Veo 3"})
     'fal-ai/veo3'
@@ -153,7 +153,7 @@ def typed(axis: str, value: str, params: Mapping[str, Field], models: Mapping[st
 
 
 def as_typed(value: Any) -> str:
-    """A value of a plan as it stands in the table."""
+    """A value of a plan as it is typed."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
