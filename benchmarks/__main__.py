@@ -18,9 +18,9 @@ NAMES = (
 def main() -> int:
     missed = 0
     for name in sys.argv[1:] or NAMES:
-        results = importlib.import_module(f"benchmarks.{name}").run()
-        show(results)
-        missed += sum(not result.good for result in results)
+        for result in importlib.import_module(f"benchmarks.{name}").run():  # some tell as they go
+            show(result)
+            missed += not result.good
     return 1 if missed else 0
 
 

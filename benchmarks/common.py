@@ -153,9 +153,7 @@ def post(port: int, path: str, body: Any, headers: dict[str, str] | None = None)
     return value
 
 
-def show(results: list[Result]) -> None:
-    for result in results:
-        mark = "ok  " if result.good else "MISS"
-        print(
-            f"{mark} {result.name}: {result.value:.3g} {result.unit} (limit {result.limit:g}) {result.note}"
-        )
+def show(result: Result) -> None:
+    mark = "ok  " if result.good else "MISS"
+    line = f"{mark} {result.name}: {result.value:.3g} {result.unit} (limit {result.limit:g}) {result.note}"
+    print(line, flush=True)
