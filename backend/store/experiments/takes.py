@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import func
+from sqlalchemy import BigInteger, case, cast, func
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
 from backend.domain.experiments.words import TrialOrigin
-from backend.models import Cell, Experiment, Job, Trial
+from backend.models import Cell, Experiment, Job, LedgerEntry, Trial
 from backend.store.database.rows import one_of
 
 
@@ -59,21 +59,36 @@ class TakeFigures(NamedTuple):
     cell_id: str
     job_id: str
     state: str  #: a `JobState`
-    cost_usd: float | None  #: billed, else estimated
+    micros: int | None  #: what it counts for, in millionths of a USD; None: no price is known
     submitted_at: datetime | None
     rendered_at: datetime | None
     reused: bool  #: it was there before, and cost this experiment nothing
 
 
 def list_figures(session: Session, experiment_id: str) -> list[TakeFigures]:
-    """Of every take of an experiment, also of those that others stand for by now."""
+    """Of every take of an experiment, also of those that others stand for by now.
+
+    A take counts for the sum of its lines, as everywhere: its bill, until then its estimate, nothing where
+    nothing was charged.
+    """
+    line = LedgerEntry
+    known = func.count(case((col(line.source) != "unknown", 1)))
+    counted = (
+        columns(
+            col(line.job_id).label("job_id"), cast(func.sum(col(line.micros)), BigInteger).label("micros"),
+            known.label("known"),
+        )
+        .where(col(line.job_id).in_(select(Trial.job_id).where(Trial.experiment_id == experiment_id)))
+        .group_by(col(line.job_id))
+        .subquery()
+    )  # fmt: skip
     query = (
         columns(
-            col(Trial.cell_id), col(Job.id), col(Job.state),
-            func.coalesce(col(Job.billed_usd), col(Job.estimate_usd)), col(Job.submitted_at),
-            col(Job.rendered_at), col(Trial.origin) == TrialOrigin.REUSED,
+            col(Trial.cell_id), col(Job.id), col(Job.state), case((counted.c.known > 0, counted.c.micros)),
+            col(Job.submitted_at), col(Job.rendered_at), col(Trial.origin) == TrialOrigin.REUSED,
         )
         .join(Job, col(Job.id) == col(Trial.job_id))
+        .outerjoin(counted, counted.c.job_id == col(Job.id))
         .where(col(Trial.experiment_id) == experiment_id)
         .order_by(col(Trial.id))
     )  # fmt: skip

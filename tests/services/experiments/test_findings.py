@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from sqlmodel import select
+from sqlmodel import select, update
 
 from backend.domain.errors import InvalidRequest, NotFound
 from backend.domain.experiments.errors import CapReached
-from backend.models import Criterion, ExperimentRater, FindingRow, Job, Trial, Vote
+from backend.models import Criterion, ExperimentRater, FindingRow, Job, LedgerEntry, Trial, Vote
 from backend.science import fit
 from backend.services.experiments import findings, view
 from backend.services.experiments.doors.export_rows import ExperimentTables
@@ -18,7 +18,10 @@ from backend.services.experiments.judging import criteria
 from backend.services.experiments.judging.votes import list_for_fit
 from backend.services.experiments.reports import level_figures
 from backend.services.experiments.reports.report import write_report
+from backend.services.gallery import figures
 from backend.store.experiments import counting, running
+from backend.store.money import ledger
+from backend.store.money.ledger import MICROS_PER_USD
 from tests import databases
 from tests.services.client import at_fault
 from tests.services.experiments.building import plan_body, started, ticks
@@ -173,6 +176,34 @@ def test_every_place_that_counts_votes_counts_the_same_ones(world, judged):
         "no part of it",
     ):
         assert words in report
+
+
+def test_a_good_take_costs_what_all_takes_count_for_and_those_that_were_free_count_nothing(world, judged):
+    experiment, (a, b) = judged
+    deps, now = world.deps, world.deps.clock.now()
+    give(world, experiment, a[0], b[0])
+    give(world, experiment, a[1], b[1])
+    seen = view.get_experiment(deps, LOCAL_VIEWER, experiment)
+    each = seen.spent_micros / 12 / MICROS_PER_USD
+    with deps.store.begin() as session:
+        for job_id in (a[4], a[5]):  # nothing was charged for these
+            ledger.release_unbilled(session, session.get(Job, job_id), at=now)
+        ledger.record_bill(session, session.get(Job, b[0]), units=1, usd=3 * each, at=now)
+        session.connection().execute(
+            update(LedgerEntry).where(LedgerEntry.job_id == b[5]).values(source="unknown", micros=0)
+        )
+    good = level_figures.good_takes(deps, view.get_experiment(deps, LOCAL_VIEWER, experiment), experiment)
+    assert (good.made, good.unpriced, good.usd) == (12, 1, pytest.approx(11 * each))
+    shown = figures.dollars(5.5 * each)
+    assert good.words == (
+        "2 of 4 judged takes won more of their pairs than they lost: at least "
+        f"{shown} for each good take, and 1 of 12 takes have no price."
+    )
+    assert good.words in write_report(deps, LOCAL_VIEWER, experiment).decode()
+    run_sql(deps, "UPDATE trial SET origin = 'reused'")
+    reused = level_figures.good_takes(deps, seen, experiment)
+    assert (reused.usd, reused.usd_each) == (0, None)
+    assert "all were there before" in reused.words
 
 
 def test_without_votes_nothing_is_said_and_a_cap_is_told_as_what_stopped_it(world, judged):

@@ -13,8 +13,10 @@ from backend.domain.states import ENDED_STATES, JobState
 from backend.models import Vote
 from backend.services.deps import Deps
 from backend.services.experiments.view import ExperimentView
+from backend.services.gallery.figures import dollars
 from backend.store.experiments import ballots, takes
 from backend.store.experiments.takes import TakeFigures
+from backend.store.money.ledger import MICROS_PER_USD
 
 #: A normal's 97.5 % quantile.
 Z = 1.96
@@ -48,16 +50,36 @@ class LevelFigures:
 @dataclass(frozen=True)
 class GoodTakes:
     """What was paid for each take that was judged good. good: that won more of their pairs than they lost;
-    judged: that were decided on at all. usd: of all takes, None where none has a known cost."""
+    judged: that were decided on at all. made: how many takes were, for this experiment; usd: what they count
+    for, without the `unpriced` ones of which no price is known."""
 
     good: int
     judged: int
-    usd: float | None
+    made: int
+    usd: float
+    unpriced: int
 
     @property
     def usd_each(self) -> float | None:
-        """None while none is good."""
-        return self.usd / self.good if self.usd is not None and self.good else None
+        """At least so much where some have no price. None: none is good, or no price is known."""
+        known = self.made > self.unpriced
+        return self.usd / self.good if self.good and known else None
+
+    @property
+    def words(self) -> str:
+        """A sentence about it, for people."""
+        if not self.judged:
+            return "No take was judged yet, so nobody knows what a good one costs."
+        said = f"{self.good:,} of {self.judged:,} judged takes won more of their pairs than they lost"
+        if not self.made:
+            return f"{said}; all were there before, and cost this experiment nothing."
+        if self.unpriced == self.made:
+            return f"{said}; what they cost is not known."
+        if self.usd_each is None:
+            return f"{said}; {dollars(self.usd)} was spent."
+        least = "at least " if self.unpriced else ""
+        untold = f", and {self.unpriced:,} of {self.made:,} takes have no price" if self.unpriced else ""
+        return f"{said}: {least}{dollars(self.usd_each)} for each good take{untold}."
 
 
 def figures_by_level(deps: Deps, view: ExperimentView) -> list[LevelFigures]:
@@ -88,9 +110,11 @@ def good_takes(deps: Deps, view: ExperimentView, criterion_id: str) -> GoodTakes
     with deps.store.read() as session:
         made = takes.list_figures(session, view.experiment.id)
         balance = _balances(ballots.list_counted(session, view.experiment.id, criterion_id))
-    costs = [one.cost_usd for one in made if one.cost_usd is not None and not one.reused]
+    paid = [one.micros for one in made if not one.reused]
+    known = [micros for micros in paid if micros is not None]
     good = sum(won > 0 for won in balance.values())
-    return GoodTakes(good, len(balance), sum(costs) if costs else None)
+    unpriced = len(paid) - len(known)
+    return GoodTakes(good, len(balance), len(paid), sum(known) / MICROS_PER_USD, unpriced)
 
 
 def mean_of(values: Sequence[float]) -> Mean | None:
@@ -113,7 +137,7 @@ def _figures(axis: str, level: str, made: Sequence[TakeFigures]) -> LevelFigures
     ended = [one for one in made if one.state in ENDED_STATES and one.state != JobState.CANCELLED]
     failed = sum(one.state == JobState.FAILED for one in ended)
     low, high = wilson(failed, len(ended))
-    costs = [one.cost_usd for one in ended if one.cost_usd is not None and not one.reused]
+    costs = [one.micros / MICROS_PER_USD for one in ended if one.micros is not None and not one.reused]
     lasted = [
         (one.rendered_at - one.submitted_at).total_seconds()
         for one in ended

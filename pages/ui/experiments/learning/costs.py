@@ -9,7 +9,7 @@ from backend.services.deps import Deps
 from backend.services.experiments.judging import criteria
 from backend.services.experiments.planning.naming import level_words
 from backend.services.experiments.reports import level_figures
-from backend.services.experiments.reports.level_figures import GoodTakes, LevelFigures, Mean
+from backend.services.experiments.reports.level_figures import LevelFigures, Mean
 from backend.services.experiments.view import ExperimentView
 from pages.ui import text
 from pages.ui.experiments import words
@@ -21,21 +21,9 @@ def draw_costs(deps: Deps, viewer: Viewer, found: ExperimentView, criterion: str
     question = criterion or criteria.list_criteria(deps, viewer, found.experiment.id)[0].id
     with st.container(border=True, key="costs"):
         st.markdown("##### Cost, time and failures")
-        st.markdown(text.plain(good_words(level_figures.good_takes(deps, found, question))))
+        st.markdown(text.plain(level_figures.good_takes(deps, found, question).words))
         rows = [_row(one) for one in level_figures.figures_by_level(deps, found)]
         st.dataframe(rows, hide_index=True, key="level-figures", height="content" if len(rows) < 16 else 420)
-
-
-def good_words(good: GoodTakes) -> str:
-    """What a take cost that people judged good."""
-    if not good.judged:
-        return "No take was judged yet, so nobody knows what a good one costs."
-    said = f"{good.good:,} of {good.judged:,} judged takes won more of their pairs than they lost"
-    if good.usd is None:
-        return f"{said}; what they cost is not known."
-    if good.usd_each is None:
-        return f"{said}."
-    return f"{said}: {text.dollars(good.usd_each)} for each good take."
 
 
 def _row(one: LevelFigures) -> dict[str, Any]:
