@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from backend.catalogue.fields import Field
@@ -90,12 +90,6 @@ class PlanForm:
         asked |= {"baseline": self.baseline} if self.baseline else {}
         asked |= {"drop_refused": True} if self.drop_refused else {}
         return {name: value for name, value in asked.items() if value != "" or name == "name"}
-
-    def with_levels(self, axis: str, values: Sequence[str]) -> "PlanForm":
-        """The same with these values of an axis as well."""
-        known = self.axes.get(axis, [])
-        added = tuple((axis, value) for value in dict.fromkeys(values) if value not in known)
-        return replace(self, levels=(*self.levels, *added))
 
 
 def read_form(kept: Mapping[str, Any]) -> PlanForm:

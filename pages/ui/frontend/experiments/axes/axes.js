@@ -27,12 +27,10 @@ const makeAxis = (place, key, texts = []) => {
     axis.choose.children[FIRST_CHOICES]?.focus()
   }, "All")
   axis.says.id = `note-${(place.made += 1)}`
-  const ways = el("div", "ways")
-  ways.append(axis.add)
   head.append(name, count, axis.remove)
   const known = el("div", "ways")
   known.append(axis.choose, axis.more)
-  node.append(head, known, axis.rows, ways, axis.says)
+  node.append(head, known, axis.rows, axis.add, axis.says)
   node.addEventListener("focusout", event => {
     if (node.contains(event.relatedTarget) || !axis.fresh) return
     axis.fresh = false
