@@ -14,6 +14,7 @@ from backend.services.access import Viewer
 from backend.services.audit import entries
 from backend.services.audit.query import AuditFilter, parse_audit_query
 from pages.ui import context, rights, text
+from pages.ui.figures import tables
 from pages.ui.takes import cards
 
 #: Rows on a page.
@@ -63,19 +64,13 @@ def draw_filters() -> AuditFilter:
 
 def draw_rows(rows: Sequence[AuditEntry]) -> None:
     """The rows; the selected one in full."""
-    picked = st.dataframe(
-        [row_of(entry) for entry in rows], key="audit-table", hide_index=True, on_select="rerun",
-        selection_mode="single-row", height=min(620, 38 + 35 * len(rows)),
-        column_config={
-            "When": st.column_config.DatetimeColumn(
-                format="D MMM YYYY, HH:mm:ss", timezone=st.context.timezone, width=180
-            ),
-            "Changed": st.column_config.TextColumn(width="large"),
-        },
+    by_id = {str(entry.id): entry for entry in rows}
+    chosen = tables.draw_rows(
+        list(map(row_of, rows)), key="audit-table", name="Audit", ids=list(by_id), height_px=620,
+        wide=("Changed",),
     )  # fmt: skip
-    chosen = [row for row in picked.selection.rows if row < len(rows)]
     if chosen:
-        draw_entry(rows[chosen[0]])
+        draw_entry(by_id[chosen])
 
 
 def draw_entry(entry: AuditEntry) -> None:
@@ -132,7 +127,7 @@ def row_of(entry: AuditEntry) -> dict[str, object]:
         "Who": entry.actor,
         "What": entry.action,
         "To what": " ".join(filter(None, (entry.object_type, text.shorten(entry.object_id or "", ID_CHARS)))),
-        "Amount": "" if entry.micros is None else text.dollars(entry.micros / 1e6),
+        "Amount": None if entry.micros is None else tables.dollars(entry.micros / 1e6),
         "Changed": changes_of(entry.changed or {}),
         "By way of": entry.via if entry.actor_kind != "token" else f"{entry.via}, token",
         "Address": entry.address or "",

@@ -106,6 +106,7 @@ _AXES = _register("axes", files=_parts("experiments/axes", "pasted", "values", "
 _FACTS = _register("facts")
 _HISTORY = _register("history")
 _BARS = _register("bars")
+_TABLE = _register("table", files=("table/cells", "table/csv", "table/table"))
 _TABS = _register("tabs")
 
 
@@ -260,3 +261,15 @@ def draw_axes(about: Mapping[str, object], *, key: str, on_levels: Callable[...,
 def draw_bars(rows: Sequence[BarRow], *, key: str) -> None:
     """Counts to one scale."""
     _BARS(data={"rows": list(rows)}, key=key)
+
+
+def draw_table(about: Mapping[str, object], *, key: str) -> str | None:
+    """Rows in columns (see `figures.tables`, which makes this of rows); returns the chosen row's id, if any.
+
+    about: its `name`; `columns` of {name, kind, wide}; `rows`, each a list of cells in the columns' order;
+    `ids` of rows that can be chosen, and the `chosen` one; in which `height` it scrolls (0: it stands in
+    full); is the first column `pinned`; what stands for an `unknown` cell.
+    `st.session_state[key]["chosen"]` is the same id.
+    """
+    chosen = _TABLE(data=dict(about), key=key, on_chosen_change=lambda: None).chosen
+    return str(chosen) if chosen else None

@@ -187,6 +187,16 @@ def shown(app: AppTest, component: str) -> list[dict[str, Any]]:
     return [json.loads(part.json)[0] for part in drawn if part.component_name == f"dailies_{component}"]
 
 
+def rows_of(app: AppTest, name: str) -> list[dict[str, Any]]:
+    """What the table of this name shows, by its columns."""
+    (table,) = [one for one in shown(app, "table") if one["name"] == name]
+    columns = [column["name"] for column in table["columns"]]
+    return [
+        dict(zip(columns, [cell[0] if isinstance(cell, list) else cell for cell in row], strict=True))
+        for row in table["rows"]
+    ]
+
+
 def link(app: AppTest, label: str) -> str:
     """Where the link whose label begins so leads."""
     (target,) = [

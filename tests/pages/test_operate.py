@@ -68,7 +68,7 @@ def test_a_delivery_is_read_and_applied_again(visit, desk):
     job = desk.take("queued")
     delivery = desk.delivery(job)
     app = visit(OPERATIONS)
-    app.session_state["delivery-table"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    app.session_state["delivery-table"] = {"chosen": delivery.id}
     app.run()
     assert LINK in app.json[0].value
     assert link(app, "Open take") == f"take?take={job.id}"

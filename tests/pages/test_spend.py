@@ -15,11 +15,12 @@ from backend.services.money import settling, spending
 from backend.services.money.spend_query import Dimension, SpendQuery
 from backend.services.operations.account import balance
 from pages.ui.spend import charts, statements
-from tests.pages.conftest import words
+from tests.pages.conftest import rows_of, words
 from tests.viewers import LOCAL_VIEWER
 from tests.world import BEN, MODEL, make_unpriced, run_sql
 
 SPEND = "operate/spend.py"
+SPENT, DRIFT = "What was spent", "Bills against estimates"
 OTHER = "fal-ai/veo3.1"
 
 
@@ -31,11 +32,6 @@ def bill(desk, job, units: float) -> None:
 
 def figures(app: AppTest) -> dict[str, tuple[str, str]]:
     return {one.label: (one.value.replace("\\", ""), one.delta.replace("\\", "")) for one in app.metric}
-
-
-def table(app: AppTest, column: str) -> list[dict[str, object]]:
-    (found,) = [item for item in app.dataframe if column in item.value.columns]
-    return list(found.value.astype(object).where(found.value.notna(), None).to_dict("records"))
 
 
 @pytest.fixture
@@ -56,11 +52,11 @@ def test_what_was_spent_is_told_and_what_nobody_knows_is_no_amount(visit, spent)
     assert told["Open"] == ("$0.70", "counts without a bill")
     assert told["Wasted"] == ("$0.70", "33% of what was billed")
     assert "Per pick" not in told
-    (known, unknown) = table(app, "Wasted")
+    (known, unknown) = rows_of(app, SPENT)
     title = spent.deps.catalogue.get(MODEL).title
-    assert (known["Model"], known["Takes"], known["Billed"], known["Wasted"]) == (title, 3, 2.1, 0.7)
+    assert (known["Model"], known["Takes"], known["Billed"], known["Wasted"]) == (title, 3, "$2.10", "$0.70")
     assert (unknown["Estimated"], unknown["Billed"], unknown["Unpriced"]) == (None, None, 1)
-    (drift,) = table(app, "Billed/estimated")
+    (drift,) = rows_of(app, DRIFT)
     assert (drift["Takes"], drift["Billed/estimated"]) == (2, "×1.50 ▲ dearer")
 
 
@@ -70,7 +66,7 @@ def test_projects_stand_there_by_their_names(visit, spent):
     spent.take("queued")
     app = visit(SPEND, by="project")
     assert not app.exception
-    assert {row["Project"]: row["Takes"] for row in table(app, "Wasted")} == {"Spring": 4, "No project": 1}
+    assert {row["Project"]: row["Takes"] for row in rows_of(app, SPENT)} == {"Spring": 4, "No project": 1}
     edit.edit_take(
         spent.deps, LOCAL_VIEWER, spent.take("stored").id, TakeChanges(review=ReviewState.APPROVED)
     )
@@ -83,11 +79,11 @@ def test_projects_stand_there_by_their_names(visit, spent):
 
 def test_the_query_stands_in_the_url_and_a_filter_goes_by_a_press(visit, spent):
     app = visit(SPEND, by="person", range="30 days", only="person:ben", **{"and": "model"})
-    (row,) = table(app, "Wasted")
+    (row,) = rows_of(app, SPENT)
     assert (row["Person"], row["Takes"]) == ("ben", 2)
     assert figures(app)["Estimated"][0] == "$1.40"
     app.button(key="spend-only-person").click().run()
-    assert {row["Person"] for row in table(app, "Wasted")} == {"ben", "studio"}
+    assert {row["Person"] for row in rows_of(app, SPENT)} == {"ben", "studio"}
     assert app.query_params.get("only") in (None, [])
 
 
@@ -110,7 +106,7 @@ def test_the_files_have_what_the_table_shows(visit, spent):
     app = visit(SPEND, by="model")
     assert not app.download_button(key="spend-csv").click().run().exception
     assert not app.download_button(key="spend-parquet").click().run().exception
-    assert len(table(app, "Wasted")) == 2
+    assert len(rows_of(app, SPENT)) == 2
 
 
 def test_days_without_anything_say_so_and_lead_to_the_form(visit, desk):

@@ -10,6 +10,7 @@ from backend.models import Delivery
 from backend.services.deps import Deps
 from backend.services.operations import status
 from pages.ui import context, text
+from pages.ui.figures import tables
 from pages.ui.takes import actions, cards
 
 #: So many deliveries are listed at a time.
@@ -43,20 +44,12 @@ def draw_deliveries(deps: Deps, counts: Mapping[str, int]) -> None:
         format_func=lambda word: f"{text.plain(verdict_title(word))} · {counts[word]:,}",
     )  # fmt: skip
     found = status.list_deliveries(deps, context.viewer(), limit=PAGE, verdict=verdict)
-    picked = st.dataframe(
-        [_row(item) for item in found], key="delivery-table", hide_index=True, on_select="rerun",
-        selection_mode="single-row", height=min(320, 38 + 35 * len(found)),
-        column_config={
-            "Received": st.column_config.DatetimeColumn(
-                format="D MMM, HH:mm:ss", timezone=st.context.timezone, width=150
-            ),
-            "Copies": st.column_config.NumberColumn(width=70),
-            "Replays": st.column_config.NumberColumn(width=70),
-        },
+    chosen = tables.draw_rows(
+        [_row(item) for item in found], key="delivery-table", name="Webhook deliveries",
+        ids=[item.id for item in found], height_px=340,
     )  # fmt: skip
-    rows = [row for row in picked.selection.rows if row < len(found)]
-    if rows:
-        _full(deps, found[rows[0]].id)
+    if chosen:
+        _full(deps, chosen)
     else:
         st.caption("Select one to read it, or to apply it again.")
 

@@ -21,6 +21,7 @@ from backend.services.operations.watch import backups
 from backend.services.operations.watch.troubles import MetTrouble
 from pages.ui import text
 from pages.ui.components import BarRow
+from pages.ui.figures import tables
 from pages.ui.takes import actions, cards
 
 #: A last sweep older than this many sweep intervals is worth a look.
@@ -153,18 +154,14 @@ def draw_sweeps(found: Sequence[Sweep]) -> None:
         st.caption("None yet.")
         return
     rows = [
-        {"When": item.started_at, "Took": f"{item.took_s:.2f} s", "Did": _sweep_words(item.did)}
+        {
+            "When": item.started_at,
+            "Took": tables.Shown(f"{item.took_s:.2f} s", item.took_s, is_number=True),
+            "Did": _sweep_words(item.did),
+        }
         for item in found
     ]
-    st.dataframe(
-        rows, key="sweep-table", hide_index=True, height=min(280, 38 + 35 * len(rows)),
-        column_config={
-            "When": st.column_config.DatetimeColumn(
-                format="D MMM, HH:mm:ss", timezone=st.context.timezone, width=160
-            ),
-            "Took": st.column_config.TextColumn(width=90),
-        },
-    )  # fmt: skip
+    tables.draw_rows(rows, key="sweep-table", name="Sweeps that found something to do", height_px=280)
 
 
 def _sweeping(sign: WorkerHeartbeat, swept: LastSweep | None) -> str:

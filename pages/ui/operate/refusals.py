@@ -4,6 +4,7 @@ import streamlit as st
 
 from backend.services.deps import Deps
 from backend.services.lifecycle.refused_deliveries import list_refused
+from pages.ui.figures import tables
 
 
 def draw_refusals(deps: Deps) -> None:
@@ -12,18 +13,11 @@ def draw_refusals(deps: Deps) -> None:
     if not found:
         return
     st.markdown("###### Refused")
-    moments = {
-        name: st.column_config.DatetimeColumn(
-            format="D MMM, HH:mm:ss", timezone=st.context.timezone, width=150
-        )
-        for name in ("First", "Last")
-    }
-    st.dataframe(
+    tables.draw_rows(
         [
             {"Reason": row.reason, "Number": row.number, "First": row.first_at, "Last": row.last_at}
             for row in found
         ],
-        key="refused-table", hide_index=True, height="content",
-        column_config={**moments, "Number": st.column_config.NumberColumn(width=90, format="localized")},
+        key="refused-table", name="Refused deliveries",
     )  # fmt: skip
     st.caption("They changed nothing, and nothing of what they brought was kept.")

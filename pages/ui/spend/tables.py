@@ -1,6 +1,6 @@
 """What was spent as figures, as a table with its files, and how far bills lie from estimates."""
 
-from typing import Any, Literal
+from typing import Any
 
 import streamlit as st
 
@@ -8,12 +8,11 @@ from backend.services.money import spend_files
 from backend.services.money.spend_query import Dimension
 from backend.services.money.spending import Picks, SpendReport, Spent, Waste
 from pages.ui import context, text
+from pages.ui.figures import tables
 from pages.ui.spend import choices
 
 #: Rows that a browser is given at once; the files have all.
 ROWS_MAX = 1_000
-#: So many rows stand without a scrollbar of their own.
-WHOLE_ROWS = 15
 #: Bills that are so far from their estimates are pointed at.
 DRIFT_SEEN = 0.1
 #: Why something was wasted, as people read it.
@@ -52,19 +51,11 @@ def draw_table(report: SpendReport) -> None:
     """A row for each group, and the same rows as files."""
     names = {one: str(one).capitalize() for one in report.query.dimensions}
     rows = [
-        {title: choices.shown_as(one, group.names[one]) for one, title in names.items()}
+        {title: _name(one, group.names[one]) for one, title in names.items()}
         | _amounts(group.spent, has_unpriced=report.total.unpriced > 0)
         for group in report.groups[:ROWS_MAX]
     ]
-    money = {name: st.column_config.NumberColumn(format="dollar", width=100)
-             for name in ("Estimated", "Billed", "Open", "Wasted")}  # fmt: skip
-    counts = {name: st.column_config.NumberColumn(width=75, format="localized")
-              for name in ("Takes", "Unpriced")}  # fmt: skip
-    first = {title: st.column_config.TextColumn(pinned=True) for title in list(names.values())[:1]}
-    st.dataframe(
-        rows, key="spend-table", hide_index=True, height=_height(len(rows)), placeholder="?",
-        column_config={**first, **money, **counts},
-    )  # fmt: skip
+    tables.draw_rows(rows, key="spend-table", name="What was spent", pinned=True, unknown="?")
     if len(report.groups) > ROWS_MAX:
         st.caption(f"The first {ROWS_MAX:,} of {len(report.groups):,} rows; the files have all of them.")
     with st.container(key="spend-files", horizontal=True):
@@ -88,21 +79,13 @@ def draw_drift(report: SpendReport) -> None:
         {
             "Model": context.model_title(group.names[Dimension.MODEL]),
             "Takes": group.spent.compared,
-            "Estimated": group.spent.compared_usd[0],
-            "Billed": group.spent.compared_usd[1],
-            "Billed/estimated": drift_words(group.spent.drift or 0.0),
+            "Estimated": tables.dollars(group.spent.compared_usd[0]),
+            "Billed": tables.dollars(group.spent.compared_usd[1]),
+            "Billed/estimated": tables.Shown(drift_words(group.spent.drift or 0.0), group.spent.drift or 0.0),
         }
         for group in compared
     ]
-    st.dataframe(
-        rows, key="drift-table", hide_index=True, height=_height(len(rows)),
-        column_config={
-            "Model": st.column_config.TextColumn(pinned=True),
-            "Takes": st.column_config.NumberColumn(width=70, format="localized"),
-            "Estimated": st.column_config.NumberColumn(format="dollar", width=100),
-            "Billed": st.column_config.NumberColumn(format="dollar", width=100),
-        },
-    )  # fmt: skip
+    tables.draw_rows(rows, key="drift-table", name="Bills against estimates", pinned=True)
 
 
 def drift_words(drift: float) -> str:
@@ -115,19 +98,20 @@ def drift_words(drift: float) -> str:
     return f"×{drift:.2f}{far}"
 
 
-def _height(rows: int) -> int | Literal["content"]:
-    """A short table stands in full; a longer one scrolls, in pixels."""
-    return "content" if rows <= WHOLE_ROWS else 420
+def _name(dimension: Dimension, value: str) -> str | tables.Shown:
+    """What a group is called; days and months stand in their order, not in that of their names."""
+    shown = choices.shown_as(dimension, value)
+    return tables.Shown(shown, value) if dimension in (Dimension.DAY, Dimension.MONTH) else shown
 
 
 def _amounts(spent: Spent, *, has_unpriced: bool) -> dict[str, Any]:
     return {
         "Takes": spent.takes,
         **({"Unpriced": spent.unpriced} if has_unpriced else {}),
-        "Estimated": spent.estimated_usd,
-        "Billed": spent.billed_usd,
-        "Open": spent.open_usd,
-        "Wasted": spent.wasted_usd,
+        "Estimated": tables.dollars(spent.estimated_usd),
+        "Billed": tables.dollars(spent.billed_usd),
+        "Open": tables.dollars(spent.open_usd),
+        "Wasted": tables.dollars(spent.wasted_usd),
     }
 
 

@@ -1,6 +1,6 @@
 """What takes cost, how long they took and how often they failed, by each value that was varied."""
 
-from typing import Any
+from collections.abc import Callable
 
 import streamlit as st
 
@@ -14,6 +14,7 @@ from backend.services.experiments.view import ExperimentView
 from pages.ui import text
 from pages.ui.experiments import words
 from pages.ui.experiments.plan.form import axis_words
+from pages.ui.figures import tables
 
 
 def draw_costs(deps: Deps, viewer: Viewer, found: ExperimentView, criterion: str | None) -> None:
@@ -23,15 +24,14 @@ def draw_costs(deps: Deps, viewer: Viewer, found: ExperimentView, criterion: str
         st.markdown("##### Cost, time and failures")
         st.markdown(text.plain(level_figures.good_takes(deps, found, question).words))
         rows = [_row(one) for one in level_figures.figures_by_level(deps, found)]
-        st.dataframe(rows, hide_index=True, key="level-figures", height="content" if len(rows) < 16 else 420)
+        tables.draw_rows(rows, key="level-figures", name="Cost, time and failures by value")
 
 
-def _row(one: LevelFigures) -> dict[str, Any]:
-    failed = (
-        f"{one.failed} ({words.percent(one.failed_low)} – {words.percent(one.failed_high)})"
-        if one.ended
-        else "–"
-    )
+def _row(one: LevelFigures) -> dict[str, object]:
+    failed = tables.Shown("–", None)
+    if one.ended:
+        share = f"{words.percent(one.failed_low)} – {words.percent(one.failed_high)}"
+        failed = tables.Shown(f"{one.failed} ({share})", one.failed / one.ended)
     return {
         "Varied": axis_words(one.axis), "Value": level_words(one.axis, one.level),
         "Takes": one.ended, "Failed (95 %)": failed,
@@ -40,10 +40,11 @@ def _row(one: LevelFigures) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _mean(mean: Mean | None, shown: Any) -> str:
+def _mean(mean: Mean | None, shown: Callable[[float], str]) -> tables.Shown:
     """A mean with its interval, where there is one."""
     if mean is None:
-        return "?"
+        return tables.Shown("?", None)
     said = shown(mean.value)
-    alike = mean.n < 2 or mean.high - mean.low < 1e-9
-    return said if alike else f"{said} ({shown(max(0.0, mean.low))} – {shown(mean.high)})"
+    if mean.n > 1 and mean.high - mean.low >= 1e-9:
+        said = f"{said} ({shown(max(0.0, mean.low))} – {shown(mean.high)})"
+    return tables.Shown(said, mean.value)

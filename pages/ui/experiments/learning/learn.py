@@ -23,6 +23,7 @@ from pages.ui.experiments.learning import (
     votes_in,
 )
 from pages.ui.experiments.plan.form import axis_words
+from pages.ui.figures import tables
 
 #: Codes of verdicts -> how they are shown.
 _ICONS = {
@@ -95,7 +96,7 @@ def _draw_win_rates(finding: Mapping[str, Any]) -> None:
         )
         st.caption(f"{coloured}A press shows the cell's takes in the gallery: names, too.")
         with st.expander("As a table", icon=":material/table:", key="cells-table"):
-            st.dataframe(_cell_rows(finding["cells"]), hide_index=True, key="finding-cells")
+            tables.draw_rows(_cell_rows(finding["cells"]), key="finding-cells", name="Win rates of cells")
             better = _better_pairs(finding)
             st.markdown(text.plain(better) if better else "No cell is better than another for sure yet.")
 
@@ -103,7 +104,10 @@ def _draw_win_rates(finding: Mapping[str, Any]) -> None:
 def _cell_rows(cells: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [
         {
-            "Cell": one["label"], "Wins": words.percent(one["win_rate"]["vs_average"]),
+            "Cell": one["label"],
+            "Wins": tables.Shown(
+                words.percent(one["win_rate"]["vs_average"]), one["win_rate"]["vs_average"], is_number=True
+            ),
             "95 %": f"{words.percent(one['win_rate']['low'])} – {words.percent(one['win_rate']['high'])}",
             "As good as any": "yes" if one["as_good_as_any"] else "", "Takes": one["takes"],
             "Votes": one["votes"],
