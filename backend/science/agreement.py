@@ -21,30 +21,39 @@ Z = 1.959963984540054
 FLAG_VOTES = 60
 #: Who chooses one side more often than this, surely, doesn't look.
 ONE_SIDE = 0.75
+#: So many times units are drawn again.
+ALPHA_DRAWS = 1_000
 #: A middling spread, at which the others' votes are fitted to judge one rater.
 USUAL_SPREAD = Spread(1.0, 0.6, 0.3)
 
 
 @dataclass(frozen=True)
 class RaterAgreement(Fields):
-    """One rater. votes: all; agrees: of the decided ones, how often with the fit of the others; None: nobody
-    else voted. flagged: should a person look at it? why: in words; ""."""
+    """One rater. votes: all; agrees: of the decided ones, how often with the fit of the others, with its 95 %
+    interval; None: nobody else voted. flagged: should a person look at it? why: in words; ""."""
 
     rater: str
     votes: int
     agrees: float | None
     flagged: bool
     why: str
+    decided: int
+    agrees_low: float | None
+    agrees_high: float | None
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """alpha: Krippendorff's over pairs that two or more voted on; own: how often the same answer came for a
-    pair that came again. None: there is nothing to tell it by."""
+    """alpha: Krippendorff's over the `pairs` that two or more voted on; own: how often the same answer came
+    for a pair that came `again`. Each with its 95 % interval. None: there is nothing to tell it by."""
 
     alpha: float | None
     own: float | None
     raters: tuple[RaterAgreement, ...]
+    pairs: int = 0
+    alpha_between: tuple[float, float] | None = None
+    again: int = 0
+    own_between: tuple[float, float] | None = None
 
 
 def wilson(successes: float, number: int) -> tuple[float, float]:
@@ -101,6 +110,31 @@ def krippendorff_alpha(
     return 1.0 if expected == 0 else 1 - float((seen * distance).sum()) / expected
 
 
+def alpha_between(units: Sequence[Sequence[float]]) -> tuple[float, float] | None:
+    """The 95 % interval of the nominal alpha: units are drawn again, with replacement, from a fixed seed.
+
+    None: less than two units have two answers.
+    Source: A. F. Hayes, K. Krippendorff, "Answering the call for a standard reliability measure for coding
+    data", Communication Methods and Measures 1, 2007; of units in place of pairs of answers, as those of one
+    unit hang together.
+    """
+    paired = [np.asarray(unit, float) for unit in units if len(unit) >= 2]
+    if len(paired) < 2:
+        return None
+    values = np.unique(np.concatenate(paired))
+    counts = np.array([[(unit == value).sum() for value in values] for unit in paired], float)
+    sizes = counts.sum(axis=1)
+    random = np.random.default_rng(0)
+    drawn = random.multinomial(len(paired), np.full(len(paired), 1 / len(paired)), ALPHA_DRAWS).astype(float)
+    alike = drawn @ ((counts * (counts - 1)).sum(axis=1) / (sizes - 1))
+    totals, number = drawn @ counts, drawn @ sizes
+    by_chance = (totals * (totals - 1)).sum(axis=1) / (number - 1)
+    differs, expected = number - alike, number - by_chance
+    alphas = np.where(expected <= 1e-9, 1.0, 1 - differs / np.where(expected <= 1e-9, 1.0, expected))
+    low, high = np.quantile(alphas, [0.025, 0.975]).tolist()
+    return low, high
+
+
 def measure_agreement(ballots: Ballots) -> Agreement:
     """Agreement over all votes."""
     units: dict[tuple[int, int], dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -118,6 +152,10 @@ def measure_agreement(ballots: Ballots) -> Agreement:
         alpha=krippendorff_alpha(answers),
         own=sum(again) / len(again) if again else None,
         raters=tuple(_raters(ballots)),
+        pairs=sum(len(unit) > 1 for unit in answers),
+        alpha_between=alpha_between(answers),
+        again=len(again),
+        own_between=wilson(sum(again), len(again)) if again else None,
     )
 
 
@@ -129,8 +167,7 @@ def compare_rater(counted: Sequence[Vote], own: Sequence[Vote], takes: Mapping[s
     with one_core():
         agreed = _agreed(ballots, number)
     decided = int(((ballots.rater == number) & (ballots.choice != TIE)).sum())
-    agrees = None if agreed is None or not decided else agreed / decided
-    return RaterAgreement(own[0][3], len(own), agrees, False, "")
+    return _rated(own[0][3], len(own), decided, agreed, "")
 
 
 def _raters(ballots: Ballots) -> list[RaterAgreement]:
@@ -157,9 +194,15 @@ def _raters(ballots: Ballots) -> list[RaterAgreement]:
                 why = f"chose the {side} one in {one_side} of {decided} decided votes"
             elif agreed is not None and bounds[name] <= 0.5 and any(bound > 0.5 for bound in others):
                 why = f"agrees with the others in {agreed} of {decided} decided votes, about as chance would"
-        agrees = None if agreed is None or not decided else agreed / decided
-        found.append(RaterAgreement(name, votes, agrees, bool(why), why))
+        found.append(_rated(name, votes, decided, agreed, why))
     return found
+
+
+def _rated(name: str, votes: int, decided: int, agreed: int | None, why: str) -> RaterAgreement:
+    if agreed is None or not decided:
+        return RaterAgreement(name, votes, None, bool(why), why, decided, None, None)
+    low, high = wilson(agreed, decided)
+    return RaterAgreement(name, votes, agreed / decided, bool(why), why, decided, low, high)
 
 
 def _agreed(ballots: Ballots, rater: int) -> int | None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from backend.science.agreement import measure_agreement
+from backend.science.agreement import Agreement, measure_agreement
 from backend.science.ballots import TIE, Ballots, Floats, Vote, read_ballots
 from backend.science.effects import measure_effects
 from backend.science.laplace import sigmoid
@@ -26,7 +26,7 @@ from backend.science.verdict import Judged, judge, say_next, say_verdict
 from backend.science.wanted_next import DELTA, wanted_purchase
 
 #: What is kept with every finding: with another method, other numbers may come of the same votes.
-METHOD = "dailies-2"
+METHOD = "dailies-3"
 
 
 def fit(
@@ -73,12 +73,23 @@ def _fit(
         pairs=_pairs(posterior, judged),
         verdict=verdict,
         next=say_next(verdict, purchase, ballots),
-        effects=measure_effects(posterior, levels, seed=seed) if levels else (),
-        agreement=AgreementFinding(agreement.alpha, agreement.own, agreement.raters),
+        effects=measure_effects(posterior, levels, seed=seed) if levels and judged.joined else (),
+        agreement=_told_agreement(agreement),
         side=Side(*side),
         ties=int((ballots.choice == TIE).sum()),
         method=METHOD,
+        joined=judged.joined,
     )
+
+
+def _told_agreement(agreement: Agreement) -> AgreementFinding:
+    alpha_low, alpha_high = agreement.alpha_between or (None, None)
+    self_low, self_high = agreement.own_between or (None, None)
+    return AgreementFinding(
+        alpha=agreement.alpha, self=agreement.own, raters=agreement.raters, pairs=agreement.pairs,
+        alpha_low=alpha_low, alpha_high=alpha_high, again=agreement.again, self_low=self_low,
+        self_high=self_high,
+    )  # fmt: skip
 
 
 def _told(rates: Floats) -> list[list[float]]:
@@ -88,8 +99,8 @@ def _told(rates: Floats) -> list[list[float]]:
 
 
 def _cells(posterior: Posterior, judged: Judged, names: Sequence[str]) -> tuple[CellFinding, ...]:
-    ballots, scores = posterior.ballots, posterior.scores
-    over_average = scores - scores.sum(axis=1, keepdims=True) / max(1, len(ballots.cells))
+    ballots = posterior.ballots
+    over_average = _over_average(posterior, judged)
     votes = np.bincount(ballots.cell_of, ballots.votes_of_take, len(ballots.cells))
     rates = _told(posterior.win_rates(over_average))
     return tuple(
@@ -104,6 +115,20 @@ def _cells(posterior: Posterior, judged: Judged, names: Sequence[str]) -> tuple[
         )
         for number, cell in enumerate(ballots.cells)
     )
+
+
+def _over_average(posterior: Posterior, judged: Judged) -> Floats:
+    """(draws, C): each cell's score less the mean of those that votes join to it. Of one that never met any
+    other nothing is known: as before the first vote."""
+    over = posterior.scores.copy()
+    cells = over.shape[1]
+    for group in np.unique(judged.group).tolist():
+        same = judged.group == group
+        if same.sum() > 1 or cells == 1:
+            over[:, same] -= over[:, same].mean(axis=1, keepdims=True)
+        else:
+            over[:, same] = np.sqrt((1 - 1 / cells) / 2) * posterior.prior_leads()[:, None]
+    return over
 
 
 def _pairs(posterior: Posterior, judged: Judged) -> tuple[PairFinding, ...]:

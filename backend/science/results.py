@@ -15,7 +15,8 @@ VerdictCode = Literal["too_early", "as_good", "better", "alike", "takes_missing"
 
 @dataclass(frozen=True)
 class WinRate(Fields):
-    """Against the average cell, with the 95 % interval; shares, 0 to 1."""
+    """Against the average cell, with the 95 % interval; shares, 0 to 1. The average is of cells that votes
+    join to this one, be it by way of others: how it stands to the rest nobody knows."""
 
     vs_average: float
     low: float
@@ -75,11 +76,18 @@ class Next(Fields):
 
 @dataclass(frozen=True)
 class AgreementFinding(Fields):
-    """See `agreement`: shares, None where nothing tells them."""
+    """See `agreement`: shares with their 95 % intervals, None where nothing tells them. pairs: that alpha is
+    of; again: pairs that came again to who had answered them."""
 
     alpha: float | None
     self: float | None
     raters: tuple[RaterAgreement, ...]
+    pairs: int
+    alpha_low: float | None
+    alpha_high: float | None
+    again: int
+    self_low: float | None
+    self_high: float | None
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,8 @@ class Side(Fields):
 
 @dataclass(frozen=True)
 class Finding(Fields):
-    """All that votes say. votes: how many; ties: how many of them. method: which version said it."""
+    """All that votes say. votes: how many; ties: how many of them. method: which version said it. joined: do
+    votes join all cells, be it by way of others? Else no effects are told."""
 
     votes: int
     cells: tuple[CellFinding, ...]
@@ -105,6 +114,7 @@ class Finding(Fields):
     side: Side
     ties: int
     method: str
+    joined: bool
 
     def as_json(self) -> dict[str, Any]:
         """As plain data, as it would come back from JSON."""

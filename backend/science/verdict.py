@@ -45,6 +45,11 @@ class Judged:
     alike_lead: float
     alike: bool
 
+    @property
+    def joined(self) -> bool:
+        """Do votes join all cells, be it by way of others?"""
+        return len(set(self.group.tolist())) <= 1
+
 
 def judge(posterior: Posterior, *, delta: float, planned: int | None, seed: int) -> Judged:
     """Judge cells by all votes. planned: how many votes were to be given; None: nobody said."""

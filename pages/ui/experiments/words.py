@@ -66,6 +66,15 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
+def between(low: float, high: float) -> str:
+    """The 95 % interval of a share.
+
+    >>> between(0.551, 0.9)
+    '95 %: 55 – 90 %'
+    """
+    return f"95 %: {100 * low:.0f} – {100 * high:.0f} %"
+
+
 def takes(number: int) -> str:
     """A number of takes: "1 take", "2,000 takes"."""
     return f"{number:,} {'take' if number == 1 else 'takes'}"

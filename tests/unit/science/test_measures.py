@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from backend.science.agreement import (
+    alpha_between,
     interval,
     krippendorff_alpha,
     measure_agreement,
@@ -34,6 +35,28 @@ def test_alpha_is_that_of_the_textbook(metric, alpha):
 def test_alpha_of_nothing_to_compare_is_none_and_of_one_answer_one():
     assert krippendorff_alpha([[1], [2]]) is None
     assert krippendorff_alpha([[1, 1], [1, 1]]) == 1.0
+
+
+def test_the_interval_of_alpha_holds_it_and_narrows_with_more_pairs():
+    random = np.random.default_rng(5)
+
+    def pairs(number: int) -> list[list[float]]:
+        """Two raters who both say what is true in eight of ten."""
+        true = random.choice([-1.0, 1.0], number)
+        said = [np.where(random.random(number) < 0.8, true, -true) for _ in range(2)]
+        return [list(unit) for unit in zip(*said, strict=True)]
+
+    truth = krippendorff_alpha(pairs(200_000))
+    held, widths = 0, []
+    for _ in range(40):
+        low, high = alpha_between([*pairs(60), [1.0]])
+        held += low <= truth <= high
+        widths.append(high - low)
+    assert held >= 34  # of 40; with intervals of 95 % less is seen once in five hundred
+    low, high = alpha_between(pairs(2_000))
+    assert high - low < min(widths) / 3
+    assert alpha_between([[1.0, 1.0]]) is None
+    assert alpha_between([[1.0, 1.0]] * 5) == (1.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +121,7 @@ def test_a_rater_who_votes_at_random_or_on_one_side_is_flagged_and_others_are_no
     votes += [(*one, "left", "lefty") for one in pairs]
     raters = {one.rater: one for one in measure_agreement(read_ballots(votes, world.takes)).raters}
     assert {name for name, one in raters.items() if one.flagged} == {"dice", "lefty"}
+    assert all(one.agrees_low < one.agrees < one.agrees_high for one in raters.values())
     assert "about as chance would" in raters["dice"].why
     assert "the left one in 90 of 90" in raters["lefty"].why
 

@@ -87,16 +87,27 @@ def test_cells_that_never_met_are_said_to_and_nothing_is_claimed_of_them():
     takes = {f"{cell}{n}": cell for cell, n in product("ABCD", range(3))}
     votes = [(f"A{n % 3}", f"B{n % 3}", "left", "r") for n in range(40)]
     votes += [(f"C{n % 3}", f"D{n % 3}", "left", "r") for n in range(40)]
-    found = fit(votes, takes)
+    takes |= {f"E{n}": "E" for n in range(3)}
+    found = fit(votes, takes, levels={cell: {"fabric": cell} for cell in "ABCDE"})
     rate, low, high = pair(found, "A", "C")
     assert rate == pytest.approx(0.5, abs=0.01)
     assert (low < 0.1, high > 0.9) == (True, True)
-    assert "C and D never met A and B" in found.verdict.words
+    assert "C, D and E never met A and B" in found.verdict.words
+    assert (found.joined, found.effects) == (False, ())
+    rates = {cell.id: cell.win_rate for cell in found.cells}
+    assert rates["A"].vs_average == pytest.approx(rates["C"].vs_average, abs=0.02)  # over their own rivals
+    assert rates["A"].low > 0.5 > rates["B"].high
+    assert rates["E"].vs_average == pytest.approx(0.5, abs=0.02)
+    assert rates["E"].low < 0.2
+    assert rates["E"].high > 0.8
     assert (found.verdict.code, found.verdict.leader, found.next.what) == ("too_early", None, "votes")
     assert not any(cell.as_good_as_any for cell in found.cells)
     assert all(one.better is None for one in found.pairs if {one.a, one.b} not in ({"A", "B"}, {"C", "D"}))
-    joined = fit([*votes, ("A0", "C0", "tie", "r")], takes)
+    votes += [("A0", "C0", "tie", "r"), ("A0", "E0", "tie", "r")]
+    joined = fit(votes, takes, levels={cell: {"fabric": cell} for cell in "ABCDE"})
     assert "never met" not in joined.verdict.words
+    assert joined.joined
+    assert joined.effects
 
 
 @pytest.mark.parametrize("takes", [{}, {"a": "A"}, {"a": "A", "b": "A"}])

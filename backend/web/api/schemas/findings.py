@@ -79,14 +79,25 @@ class RaterAgreement(Told):
     agrees: float | None
     flagged: bool
     why: str
+    decided: int = Field(description="Votes that are no ties: what `agrees` is a share of.")
+    agrees_low: float | None
+    agrees_high: float | None
 
 
 class Agreement(Told):
-    """Krippendorff's alpha; how often people answer a mirrored pair the same; raters."""
+    """Krippendorff's alpha; how often people answer a mirrored pair the same; raters. With 95 % intervals."""
 
     alpha: float | None
     self: float | None
     raters: list[RaterAgreement]
+    pairs: int = Field(description="Pairs that two or more people answered: what `alpha` is of.")
+    alpha_low: float | None
+    alpha_high: float | None
+    again: int = Field(
+        description="Pairs that came again to who had answered them: what `self` is a share of."
+    )
+    self_low: float | None
+    self_high: float | None
 
 
 class Side(Told):
@@ -110,3 +121,6 @@ class FindingAnswer(Told):
     side: Side
     ties: int
     method: str
+    joined: bool = Field(
+        description="Do votes join all cells, be it by way of others? Else no effects are told."
+    )

@@ -47,7 +47,9 @@ def draw_learn(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: bo
     with st.container(border=True, key="verdict", gap="small"):
         verdict = finding["verdict"]
         st.markdown(f"### {_ICONS.get(verdict['code'], '')} {text.plain(verdict['words'])}")
-        st.caption(text.plain(_from_what(finding, found)))
+        st.caption(text.plain(_from_what(finding)))
+        if flagged := _flagged(finding):
+            st.caption(f":material/flag: {text.plain(flagged)}")
         next_step.draw_next(found, finding, labels, may_run=may_run)
     if not finding["votes"]:
         st.info(
@@ -80,11 +82,25 @@ def _pick_criterion(deps: Deps, viewer: Viewer, experiment_id: str) -> str | Non
     return str(chosen)
 
 
-def _from_what(finding: Mapping[str, Any], found: ExperimentView) -> str:
+def _from_what(finding: Mapping[str, Any]) -> str:
+    """What was counted: votes, and the takes that they are about."""
     votes, ties = finding["votes"], finding["ties"]
     said = f"{votes:,} {'vote' if votes == 1 else 'votes'}"
     said += f", {ties:,} of them ties" if ties else ""
-    return f"From {said}, on {words.takes_of(found.counts)}."
+    made = sum(one["takes"] for one in finding["cells"])
+    cells = len(finding["cells"])
+    return f"From {said}, on {words.takes(made)} of {cells:,} {'cell' if cells == 1 else 'cells'}."
+
+
+def _flagged(finding: Mapping[str, Any]) -> str:
+    """Whose votes count in the verdict, and perhaps shouldn't."""
+    flagged = [one for one in finding["agreement"]["raters"] if one["flagged"]]
+    if not flagged:
+        return ""
+    names = ", ".join(one["rater"] for one in flagged)
+    votes = sum(one["votes"] for one in flagged)
+    are = "is flagged, and their" if len(flagged) == 1 else "are flagged, and their"
+    return f"{names} {are} {votes:,} of {finding['votes']:,} votes count: look below at who judged."
 
 
 def _draw_win_rates(finding: Mapping[str, Any]) -> None:
@@ -94,6 +110,12 @@ def _draw_win_rates(finding: Mapping[str, Any]) -> None:
         coloured = (
             "Coloured: as good as any. " if any(one["as_good_as_any"] for one in finding["cells"]) else ""
         )
+        if not finding["joined"]:
+            st.caption(
+                ":material/link_off: Some cells never met the others: the average of each is that of the "
+                "cells that votes join it to, and of one that met none nothing is known. What single values "
+                "do is not told either, until they have met."
+            )
         st.caption(f"{coloured}A press shows the cell's takes in the gallery: names, too.")
         with st.expander("As a table", icon=":material/table:", key="cells-table"):
             tables.draw_rows(_cell_rows(finding["cells"]), key="finding-cells", name="Win rates of cells")

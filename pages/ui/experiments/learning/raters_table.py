@@ -33,18 +33,38 @@ def agreement_words(finding: Mapping[str, Any]) -> list[str]:
     agreement, side = finding["agreement"], finding["side"]
     said = []
     if agreement["alpha"] is not None:
-        alpha = agreement["alpha"]
-        how = "well" if alpha >= 0.67 else "somewhat" if alpha >= 0.33 else "little"
-        said.append(f"They agree {how} on pairs that several judged (Krippendorff's alpha {alpha:.2f}).")
+        said.append(_alpha_words(agreement))
     if agreement["self"] is not None:
+        surely = words.between(agreement["self_low"], agreement["self_high"])
         said.append(
-            f"A pair that came back mirrored got the same answer in {words.percent(agreement['self'])}."
+            f"A pair that came back mirrored got the same answer in {words.percent(agreement['self'])} "
+            f"({surely}; {agreement['again']:,} came back)."
         )
     if side["low"] > 0 or side["high"] < 0:
-        which = "left" if side["left_points"] > 0 else "right"
-        points = abs(side["left_points"])
-        said.append(f"Being on the {which} was worth {points:.0f} points; that is taken out of the figures.")
+        which, sign = ("left", 1) if side["left_points"] > 0 else ("right", -1)
+        low, high = sorted((sign * side["low"], sign * side["high"]))
+        said.append(
+            f"Being on the {which} was worth {sign * side['left_points']:.0f} points (95 %: {low:.0f} – "
+            f"{high:.0f}; {finding['votes']:,} votes); that is taken out of the figures."
+        )
     return said
+
+
+def _alpha_words(agreement: Mapping[str, Any]) -> str:
+    alpha, low, high = (agreement[name] for name in ("alpha", "alpha_low", "alpha_high"))
+    how = _how_well(alpha)
+    number = f"{agreement['pairs']:,} {'pair' if agreement['pairs'] == 1 else 'pairs'}"
+    if low is None:
+        return f"Only {number} was judged by several: too few to say how far people agree."
+    unsure = "" if _how_well(low) == how else ", as far as so few tell"
+    return (
+        f"They agree {how} on the {number} that several judged{unsure} "
+        f"(Krippendorff's alpha {alpha:.2f}, 95 %: {low:.2f} – {high:.2f})."
+    )
+
+
+def _how_well(alpha: float) -> str:
+    return "well" if alpha >= 0.67 else "somewhat" if alpha >= 0.33 else "little"
 
 
 def _draw_rater(
@@ -54,7 +74,8 @@ def _draw_rater(
     votes = told["votes"] if told else known.votes if known else 0
     parts = [f"**{text.plain(name)}**", f"{votes:,} {'vote' if votes == 1 else 'votes'}"]
     if told and told["agrees"] is not None:
-        parts.append(f"agrees with the others in {words.percent(told['agrees'])}")
+        of = f"{told['decided']:,} decided, {words.between(told['agrees_low'], told['agrees_high'])}"
+        parts.append(f"agrees with the others in {words.percent(told['agrees'])} ({of})")
     if known is not None and known.sighted_at is not None:
         parts.append("has seen the names")
     with st.container(horizontal=True, vertical_alignment="center", key=f"rater-{name}"):
