@@ -1,6 +1,7 @@
 """Experiments on the pages: list, editor of a plan, price, what is done while it runs, verdict."""
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import cycle
@@ -13,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from backend.domain.experiments.words import ExperimentState
 from backend.models import FileCheck, Vote
 from backend.services.deps import Deps
-from backend.services.experiments import control, view
+from backend.services.experiments import change, control, view
 from backend.services.experiments.judging import criteria, raters
 from backend.services.experiments.reports import report
 from backend.services.experiments.view import ExperimentView
@@ -388,6 +389,29 @@ def test_the_verdict_stands_in_words_first_and_leads_to_what_helps_next(
     assert raters.is_sighted(deps, LOCAL_VIEWER, one)
     assert not app.download_button(key="experiment-report").click().run().exception
     assert not app.download_button(key="experiment-export").click().run().exception
+
+
+def test_no_number_of_agreement_stands_without_its_n_and_interval_and_a_flag_is_told_at_the_verdict(
+    visit: Visit, desk: Desk, deps: Deps
+) -> None:
+    one = running(desk, axes={"prompt": [*PROMPTS, "A third dress"]})
+    come_home(desk, one)
+    first, second, third = (cell.id for cell in of(deps, one).cells)
+    for rater in ("bea", "carl"):
+        vote(desk, one, rater, first)
+    vote(desk, one, "lefty", first, 40)
+    vote(desk, one, "lefty", second, 40)
+    told = words(visit(ONE, id=one, step="learn"))
+    assert "From 104 votes, on 3 takes of 3 cells" in told
+    assert "lefty is flagged, and their 80 of 104 votes count" in told
+    assert re.search(
+        r"bea\*\* · 12 votes · agrees with the others in \d+ % \(12 decided, 95 %: \d+ – \d+ %", told
+    )
+    assert re.search(r"agree \w+ on the \d+ pairs .*alpha -?\d\\.\d\d, 95 %\\: -?\d", told)
+    assert re.search(r"got the same answer in \d+ % \\\(95 %\\: \d+ – \d+ %; \d+ came back", told)
+    change.change_cells(deps, LOCAL_VIEWER, one, drop=[third])
+    told = words(visit(ONE, id=one, step="learn"))
+    assert "on 2 takes of 2 cells" in told, "of what is counted alone"
 
 
 def test_whoever_runs_it_invites_people_and_asks_further_questions(
