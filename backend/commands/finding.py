@@ -52,7 +52,8 @@ def print_finding(
         told = f"{rate.vs_average:.0%}, between {rate.low:.0%} and {rate.high:.0%}"
         seen = f"{count_words(cell.takes, 'take')}, {count_words(cell.votes, 'vote')}"
         typer.echo(f"  {cell.label}: wins {told}, against the average; {seen}")
-    wanted = ", ".join(f"{count_words(one.n, 'take')} of {one.cell}" for one in found.next.takes)
+    called = {cell.id: cell.label for cell in found.cells}
+    wanted = ", ".join(f"{count_words(one.n, 'take')} of {called[one.cell]}" for one in found.next.takes)
     typer.echo(f"Next: {wanted and f'{wanted}. '}{found.next.why}")
 
 
@@ -64,26 +65,35 @@ def count_words(number: int, what: str) -> str:
 def _found(votes: Path, takes: Path, planned: int | None) -> "Finding":
     from backend.science import BallotError, fit
 
-    cells, levels = _read_takes(takes)
-    given = [tuple(line[name] for name in VOTE_FIELDS) for _, line in _lines(votes, VOTE_FIELDS)]
-    repeated = len(given) - len(set(given))
+    cells, levels, labels = _read_takes(takes)
+    lines = [line for _, line in _lines(votes, VOTE_FIELDS)]
+    given = [tuple(line[name] for name in VOTE_FIELDS) for line in lines]
+    repeated = len(lines) - len({_whose(line) for line in lines})
     if repeated:
         typer.echo(f"{repeated} votes are the same as one before them; each counts as a vote.", err=True)
     try:
-        return fit(given, cells, levels=levels or None, planned=planned)
+        return fit(given, cells, levels=levels or None, labels=labels, planned=planned)
     except BallotError as error:
         raise FileFault(votes, f": {error}. Nothing was computed.") from error
 
 
-def _read_takes(file: Path) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """take -> cell, and cell -> {axis: level}."""
+def _whose(line: dict[str, Any]) -> tuple[Any, ...]:
+    """What makes a vote this one: its id, where files of `export` have it, or all that it says."""
+    return (line["vote"],) if line.get("vote") else tuple(line[name] for name in VOTE_FIELDS)
+
+
+def _read_takes(file: Path) -> tuple[dict[str, str], dict[str, dict[str, str]], dict[str, str]]:
+    """take -> cell, cell -> {axis: level}, and cell -> what it is called, where the file says that."""
     cells: dict[str, str] = {}
+    labels: dict[str, str] = {}
     levels: dict[str, dict[str, str]] = {}
     for number, line in _lines(file, TAKE_FIELDS):
         take, cell, own = line["take"], line["cell"], line.get("levels")
         if cells.setdefault(take, cell) != cell:
             was = f"the take {take!r} was in the cell {cells[take]!r} before."
             raise FileFault(file, f", line {number}: {was}")
+        if label := line.get("cell_label"):
+            labels.setdefault(cell, str(label))
         if own is None:
             continue
         if not isinstance(own, dict) or any(isinstance(one, dict | list) for one in own.values()):
@@ -91,7 +101,7 @@ def _read_takes(file: Path) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
         own = {axis: label_of(level) for axis, level in own.items()}
         if levels.setdefault(cell, own) != own:
             raise FileFault(file, f", line {number}: the cell {cell!r} had other levels before.")
-    return cells, levels
+    return cells, levels, labels
 
 
 def _lines(file: Path, fields: tuple[str, ...]) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -112,6 +112,7 @@ def _cells(posterior: Posterior, judged: Judged, names: Sequence[str]) -> tuple[
             score=float(over_average[:, number].mean()),
             win_rate=WinRate(*rates[number]),
             as_good_as_any=bool(judged.as_good[number]),
+            p_as_good=float(judged.as_good_p[number]) if judged.joined else None,
         )
         for number, cell in enumerate(ballots.cells)
     )

@@ -25,7 +25,8 @@ class WinRate(Fields):
 
 @dataclass(frozen=True)
 class CellFinding(Fields):
-    """One cell. takes: that it has; votes: that its takes are in; score: in logits, the mean of all is 0."""
+    """One cell. takes: that it has; votes: that its takes are in; score: in logits, the mean of all is 0.
+    p_as_good: how sure it is that no cell is more than delta better, 0 to 1; None: some never met."""
 
     id: str
     label: str
@@ -34,6 +35,7 @@ class CellFinding(Fields):
     score: float
     win_rate: WinRate
     as_good_as_any: bool
+    p_as_good: float | None
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,7 @@ def _add_untried(found: dict[str, Any], cells: Sequence[Cell]) -> None:
     found["cells"] += [
         {
             "id": cell.id, "label": _label(cell), "takes": 0, "votes": 0, "score": 0.0,
-            "win_rate": dict(rate), "as_good_as_any": False,
+            "win_rate": dict(rate), "as_good_as_any": False, "p_as_good": None,
         }
         for cell in untried
     ]  # fmt: skip

@@ -48,6 +48,7 @@ def test_a_finding_is_a_frame_of_cells_and_nothing_is_written(sidecar, voted, se
     found = notebook.finding("x")
     assert found.label.tolist() == ["A red dress · Pan", "=cmd|'/c calc'!A1 · Pan"]
     assert ((found.win_rate_low < found.win_rate) & (found.win_rate < found.win_rate_high)).all()
+    assert not found.isna().all().any(), "no column is empty altogether"
     assert found.attrs["verdict"]["code"] == "too_early"
     assert found.attrs["votes"] == 5
     notebook.takes(), notebook.experiments()

@@ -64,6 +64,16 @@ def test_lines_that_came_twice_count_and_are_told(tmp_path):
     answer = asked(tmp_path, vote_lines(VOTES[:3] + VOTES[:3]), take_lines(), "--json")
     assert "3 votes are the same as one before them" in answer.stderr
     assert json.loads(answer.stdout)["votes"] == 6
+    apart = lines({**VOTE, "vote": "1"}, {**VOTE, "vote": "2"})  # the same person, asked again
+    assert "same" not in asked(tmp_path, apart, lines(A, {"take": "b", "cell": "B"})).stderr
+
+
+def test_cells_of_exported_files_are_called_as_there(tmp_path):
+    takes = lines({**A, "cell_label": "Silk"}, {"take": "b", "cell": "B", "cell_label": "Wool"})
+    told = asked(tmp_path, lines(VOTE, {**VOTE, "rater": "ben"}), takes).stdout
+    assert "Silk: wins" in told
+    assert "Wool: wins" in told
+    assert "Next: 1 take of Silk" in told
 
 
 A = {"take": "a", "cell": "A"}

@@ -39,6 +39,7 @@ def test_a_much_better_prompt_is_found_and_the_question_is_answered():
     assert (found.verdict.code, found.verdict.leader, found.next.what) == ("better", "c0", "none")
     assert found.verdict.words == "Dolly in is better than c1."
     assert found.cells[0].as_good_as_any
+    assert found.cells[0].p_as_good > 0.95 > 0.2 > found.cells[1].p_as_good
 
 
 def test_perfect_separation_is_finite_and_wide_and_one_take_each_claims_nothing():
@@ -93,7 +94,7 @@ def test_cells_that_never_met_are_said_to_and_nothing_is_claimed_of_them():
     assert rate == pytest.approx(0.5, abs=0.01)
     assert (low < 0.1, high > 0.9) == (True, True)
     assert "C, D and E never met A and B" in found.verdict.words
-    assert (found.joined, found.effects) == (False, ())
+    assert (found.joined, found.effects, found.cells[0].p_as_good) == (False, (), None)
     rates = {cell.id: cell.win_rate for cell in found.cells}
     assert rates["A"].vs_average == pytest.approx(rates["C"].vs_average, abs=0.02)  # over their own rivals
     assert rates["A"].low > 0.5 > rates["B"].high

@@ -32,6 +32,9 @@ class FoundCell(Told):
     score: float = Field(description="In logits; the mean of all is 0.")
     win_rate: WinRate
     as_good_as_any: bool
+    p_as_good: float | None = Field(
+        description="How sure it is that no cell is more than delta better; null where some never met."
+    )
 
 
 class FoundPair(Told):
