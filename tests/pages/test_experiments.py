@@ -16,12 +16,13 @@ from backend.models import FileCheck, Vote
 from backend.services.deps import Deps
 from backend.services.experiments import change, control, view
 from backend.services.experiments.judging import criteria, raters
+from backend.services.experiments.planning.naming import combination_words
 from backend.services.experiments.reports import report
 from backend.services.experiments.view import ExperimentView
 from backend.services.gallery import takes as gallery
 from backend.store.jobs import jobs as job_rows
 from backend.store.money import ledger
-from pages.ui import context
+from pages.ui import context, text
 from pages.ui.experiments import listing
 from pages.ui.experiments.plan import levels
 from pages.ui.experiments.words import tell_apart
@@ -324,6 +325,12 @@ def test_a_cell_grows_is_dropped_and_leads_to_its_takes_in_the_gallery(
 
     (wall,) = shown(app, "wall")
     assert [take["id"] for take in wall["takes"]] == [of(deps, one).trials[cell.id][0].job_id]
+    called = combination_words(cell.levels)
+    assert app.button(key=f"drop-cell-{cell.id}").label == text.plain(f"Cell: {called}")
+    app = visit("gallery", experiment=one)
+    assert app.button(key=f"drop-experiment-{one}").label == text.plain(
+        f"Experiment: {of(deps, one).experiment.name}"
+    )
 
 
 def test_an_experiment_grows_by_a_value_for_the_amount_on_the_button(

@@ -15,7 +15,8 @@ from backend.domain.states import API_STATUS
 from backend.models import Cell, Experiment, ExperimentAxis
 from backend.services.access import Viewer
 from backend.services.deps import Deps
-from backend.store.experiments import outcomes, plans, running
+from backend.services.experiments.planning.naming import combination_words
+from backend.store.experiments import outcomes, plans, running, takes
 from backend.store.experiments.plans import TrialNow
 from backend.store.money.ledger import MICROS_PER_USD
 
@@ -112,6 +113,18 @@ def list_experiments(
         rows = plans.list_experiments(session, viewer.visible_names, before=cursor, limit=limit + 1)
         views = (_views if whole else _summaries)(session, rows[:limit])
     return ExperimentPage(views, rows[limit - 1].id if len(rows) > limit else None)
+
+
+def name_places(deps: Deps, viewer: Viewer, ids: Sequence[str]) -> dict[str, str]:
+    """Id -> what it is called, of experiments and cells among these that this viewer may know of."""
+    viewer.must(Do.SEE)
+    with deps.store.read() as session:
+        found = takes.named_places(session, ids) if ids else []
+    return {
+        cell.id if cell else one.id: (combination_words(cell.levels) or cell.key) if cell else one.name
+        for one, cell in found
+        if viewer.may_see(one.owner)
+    }
 
 
 def seen_experiment(session: Session, viewer: Viewer, experiment_id: str) -> Experiment:

@@ -28,6 +28,20 @@ def list_takes(session: Session, *, experiment: str | None, cells: Sequence[str]
     return [job_id for job_id in session.exec(query) if job_id is not None]
 
 
+def named_places(session: Session, ids: Sequence[str]) -> list[tuple[Experiment, Cell | None]]:
+    """Experiments and cells among these ids; each cell with its experiment."""
+    whole = select(Experiment).where(one_of(Experiment.id, list(ids)))
+    of_cells = (
+        select(Experiment, Cell)
+        .join(Cell, col(Cell.experiment_id) == col(Experiment.id))
+        .where(one_of(Cell.id, list(ids)))
+    )
+    return [
+        *((one, None) for one in session.exec(whole)),
+        *((one, cell) for one, cell in session.exec(of_cells)),
+    ]
+
+
 class Place(NamedTuple):
     """Where a take stands that was made for an experiment."""
 

@@ -12,6 +12,8 @@ from pages.ui.library.fields import Choices
 
 #: These are seen elsewhere: the order has its own field.
 _NO_CHIP = frozenset({"sort"})
+#: A cell of a long prompt is called by its beginning.
+CHIP_MAX_CHARS = 60
 _UNITS: Mapping[str, str] = {
     "rating_min": "{:g} or better", "min_length": "{:g} s or longer", "max_length": "{:g} s or shorter",
     "min_cost": "${:g} or more", "max_cost": "${:g} or less",
@@ -58,9 +60,11 @@ def chip_words(name: str, value: str, choices: Choices) -> str:
         return f"{words.TITLES[name]} {_moment(value)}"
     called: Mapping[str, Mapping[str, str]] = {
         "status": words.STATUS, "model": choices.models, "project": choices.projects,
+        "experiment": choices.places, "cell": choices.places,
         "collection": choices.collections, "review": {str(one): word for one, word in words.REVIEWS.items()},
     }  # fmt: skip
-    return f"{words.TITLES.get(name, name)}: {called.get(name, {}).get(value, value)}"
+    said = called.get(name, {}).get(value, value)
+    return f"{words.TITLES.get(name, name)}: {text.shorten(said, CHIP_MAX_CHARS)}"
 
 
 def clear() -> None:

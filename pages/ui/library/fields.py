@@ -12,6 +12,7 @@ from backend.domain.library.review import Sort
 from backend.domain.prompt import AXES
 from backend.services.access import Viewer
 from backend.services.deps import Deps
+from backend.services.experiments import view as experiments
 from backend.services.gallery import choices
 from backend.services.gallery import takes as gallery
 from backend.services.library import groups
@@ -44,10 +45,12 @@ class Choices:
     collections: Mapping[str, str]
     tags: Sequence[str]
     style: Mapping[str, Sequence[str]]
+    #: Of experiments and cells those alone that are filtered by now.
+    places: Mapping[str, str]
 
 
-def load_choices(deps: Deps, viewer: Viewer) -> Choices:
-    """Everything that takes which this viewer may see can be filtered by."""
+def load_choices(deps: Deps, viewer: Viewer, asked: Asked) -> Choices:
+    """Everything that takes which this viewer may see can be filtered by. asked: what they are by now."""
     vocabulary = current_vocabulary(deps)
     return Choices(
         models={model: context.model_title(model) for model in gallery.list_used_models(deps, viewer)},
@@ -56,6 +59,9 @@ def load_choices(deps: Deps, viewer: Viewer) -> Choices:
         collections={one.id: one.name for one in groups.list_groups(deps, viewer, GroupKind.COLLECTION)},
         tags=choices.list_tags(deps, viewer),
         style={axis: vocabulary.list_labels(axis) for axis in AXES},
+        places=experiments.name_places(
+            deps, viewer, [one for name in ("experiment", "cell") for one in asked.texts.get(name, ())]
+        ),
     )
 
 

@@ -11,7 +11,7 @@ from pages.ui.library.address import Asked
 def draw_bar(deps: Deps, viewer: Viewer, asked: Asked) -> None:
     """Draw all of it, as the address asks for it."""
     fields.show(asked)
-    choices = fields.load_choices(deps, viewer)
+    choices = fields.load_choices(deps, viewer, asked)
     with st.container(key="filters", gap="small"):
         with st.container(key="find-line", horizontal=True, vertical_alignment="center"):
             fields.draw_search()

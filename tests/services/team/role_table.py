@@ -145,6 +145,7 @@ TABLE: Mapping[str, Asks] = {
     "experiments.reuse.stored_takes": told(PLANS, lambda f, g: f(None, set(), (), g.viewer)),
     "experiments.view.get_experiment": needs(SEE)("none"),
     "experiments.view.list_experiments": needs(SEE)(),
+    "experiments.view.name_places": needs(SEE)([]),
     "experiments.view.read_matrix": needs(SEE)("none"),
     "experiments.view.seen_experiment": told(
         "looks whether one may be seen at all; whoever calls it asks for the right", lambda f, g: None
