@@ -26,7 +26,6 @@ ROOT = Path(__file__).resolve().parents[2]
 PRELOAD = [
     "tests.e2e.keep_all",
     __name__,
-    "altair",
     "backend.cli",
     "backend.services.operations.backup",
     "backend.services.operations.doctor",

@@ -3,8 +3,6 @@
 import re
 from datetime import UTC, datetime, time
 
-from streamlit import dataframe_util
-
 from backend.services.gallery import takes as gallery
 from backend.services.library import groups, views
 from backend.services.library.groups import GroupKind
@@ -272,13 +270,3 @@ def test_send_again_makes_one_new_take_and_each_names_the_other(visit, desk):
     app = visit(TAKE, take=again.id)
     assert link(app, "Retry of …") == f"take?take={job.id}"
     assert link(app, "Gallery") == "gallery?"
-
-
-def test_no_page_of_takes_looks_for_tables_so_that_pandas_need_not_be_loaded(visit, desk, monkeypatch):
-    """Together with pyarrow it is a quarter of the memory that the dashboard needs for them."""
-    asked = []
-    monkeypatch.setattr(dataframe_util, "determine_data_format", lambda one: asked.append(one))
-    job = desk.take("stored")
-    for page, names in ((GALLERY, {}), ("studio/generate.py", {}), (TAKE, {"take": job.id})):
-        assert not visit(page, **names).exception
-        assert asked == [], page

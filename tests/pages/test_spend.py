@@ -141,8 +141,8 @@ def test_crossed_bars_stand_in_the_order_of_what_each_comes_to():
         {"of": of, "shown": of, "usd": usd}
         for of, usd in [("one", 3.0), (charts.OTHERS, 9.0), ("two", 2.0), ("two", 2.0)]
     ]
-    axis, _ = charts._axis_of_groups(SpendQuery(Dimension.MODEL, Dimension.PERSON), rows)
-    assert axis.to_dict()["sort"] == ["two", "one", charts.OTHERS]
+    _, axis, _ = charts._axis_of_groups(SpendQuery(Dimension.MODEL, Dimension.PERSON), rows)
+    assert axis["sort"] == ["two", "one", charts.OTHERS]
 
 
 def test_a_line_for_each_group_keeps_its_height_and_its_name_however_long_the_legend_is(visit, spent):
@@ -152,8 +152,8 @@ def test_a_line_for_each_group_keeps_its_height_and_its_name_however_long_the_le
         rows = [
             {"of": "ana", "part": str(n), "shown": "ana", "series": str(n), "usd": 1.0} for n in range(number)
         ]
-        drawn = charts._chart(across, rows).to_dict()
-        heights.append(drawn["height"])
+        drawn, height = charts._bars(across, rows)
+        heights.append(height)
         assert drawn["encoding"]["y"]["axis"]["labelOverlap"] is False
     assert heights[1] - heights[0] == 2 * charts.LEGEND_LINE_PX
 

@@ -3,14 +3,15 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Literal
 
-import altair as alt
 import streamlit as st
 
 from backend.services.money.spend_query import Dimension, SpendQuery
 from backend.services.money.spending import SpendGroup, SpendReport, Spent
 from pages.ui import text
+from pages.ui.figures import charts
+from pages.ui.figures.charts import Spec, told
 from pages.ui.spend import choices
 
 #: So many bars across, and so many colours; what is left is one more.
@@ -32,6 +33,8 @@ _COLOURS = {
     "light": ("#0B6B7A", "#E69F00", "#56A5D8", "#A3489B", "#009E73", "#C8501E", "#5B6BBF", "#A8A8A0"),
     "dark": ("#4FB3C2", "#F0B84A", "#8CC7EC", "#D08AC8", "#4CC49C", "#EE8558", "#9BA8EE", "#77797C"),
 }
+#: Words beside the bars.
+_LABELS = {"light": "#55585D", "dark": "#B9BCC1"}
 _IN_TIME = {Dimension.DAY: "%-d %b", Dimension.MONTH: "%b %Y"}
 
 
@@ -42,8 +45,9 @@ def draw_chart(report: SpendReport, only: Mapping[Dimension, str]) -> None:
         st.caption("Nothing of it has a price that is known, or cost anything.")
         return
     key = f"spend-chart:{query.by}:{query.crossed}:{query.since}:{query.until}:{sorted(only.items())}"
-    st.altair_chart(
-        _chart(query, rows), key=key, on_select=lambda: _pick(key, query), selection_mode="pick",
+    layer, height = _bars(query, rows)
+    charts.draw_chart(
+        [layer], key=key, height=height, fields=["of", "part"], on_pick=lambda point: _pick(query, point),
         alt=f"What was spent by {' and '.join(query.dimensions)}; the table below has the numbers",
     )  # fmt: skip
 
@@ -73,13 +77,12 @@ def bar_rows(report: SpendReport, only: Mapping[Dimension, str]) -> list[dict[st
     return rows
 
 
-def _pick(key: str, query: SpendQuery) -> None:
+def _pick(query: SpendQuery, point: Mapping[str, Any]) -> None:
     """A bar was pressed: it alone is shown; once more: everything again."""
-    for point in (st.session_state[key]["selection"].get("pick") or [])[:1]:
-        said = zip(query.dimensions, (point.get("of"), point.get("part")), strict=False)
-        chosen = {one: str(value) for one, value in said if value not in (None, "", OTHERS)}
-        if chosen:
-            choices.toggle_filters(chosen)
+    said = zip(query.dimensions, (point.get("of"), point.get("part")), strict=False)
+    chosen = {one: str(value) for one, value in said if value not in (None, "", OTHERS)}
+    if chosen:
+        choices.toggle_filters(chosen)
 
 
 def _pieces(spent: Spent) -> list[tuple[str, float]]:
@@ -106,41 +109,42 @@ def _days(query: SpendQuery) -> list[str]:
     return [(first + timedelta(days=day)).isoformat() for day in range(number if number <= DAYS_MAX else 0)]
 
 
-def _chart(query: SpendQuery, rows: list[dict[str, Any]]) -> alt.Chart:
-    colours = _colours(query, rows)
+def _bars(query: SpendQuery, rows: list[dict[str, Any]]) -> tuple[Spec, int]:
+    """(a layer of bars, the chart's height)."""
+    colours, label = _colours(query, rows), _LABELS[charts.light()]
     series = list(colours)
-    chart = alt.Chart(alt.InlineData(values=rows)).mark_bar(cursor="pointer")
-    money = alt.Axis(format="$,.2~f", title=None, tickCount=5)
-    along, height = _axis_of_groups(query, rows)
+    channel, along, height = _axis_of_groups(query, rows)
+    along["axis"]["labelColor"] = label
     height += LEGEND_LINE_PX * ((len(series) - 1) // LEGEND_COLUMNS)
-    amount = (alt.Y if query.by in _IN_TIME else alt.X)("usd:Q", axis=money, stack="zero")
-    made: alt.Chart = (
-        chart.add_params(alt.selection_point(name="pick", fields=["of", "part"], on="click", clear=False))
-        .encode(
-            along,
-            amount,
-            color=alt.Color(
-                "series:N",
-                scale=alt.Scale(domain=series, range=list(colours.values())),
-                legend=alt.Legend(title=None, orient="top", columns=LEGEND_COLUMNS, labelLimit=130),
-            ),
-            opacity=alt.condition("datum.lit", alt.value(1), alt.value(0.25)),
-            order=alt.Order("place:Q"),
-            tooltip=[
-                alt.Tooltip("shown:N", title=query.by.capitalize()),
-                alt.Tooltip("series:N", title=query.crossed.capitalize() if query.crossed else "What"),
-                alt.Tooltip("money:N", title="Amount"),
-            ],
-        )
-        .transform_calculate(place=f"indexof({series!r}, datum.series)")
-        .properties(height=height)
-    )
-    return made
+    money = {"format": "$,.2~f", "title": None, "tickCount": 5, "labelColor": label}
+    legend = {
+        "title": None, "orient": "top", "columns": LEGEND_COLUMNS, "labelLimit": 130, "labelColor": label,
+    }  # fmt: skip
+    encoding = {
+        channel: along,
+        "y" if channel == "x" else "x": {
+            "field": "usd", "type": "quantitative", "stack": "zero", "axis": money,
+        },
+        "color": {
+            "field": "series", "type": "nominal", "legend": legend,
+            "scale": {"domain": series, "range": list(colours.values())},
+        },
+        "opacity": {"condition": {"test": "datum.lit", "value": 1}, "value": 0.25},
+        "order": {"field": "place", "type": "quantitative"},
+        "tooltip": [
+            told("shown", query.by.capitalize()),
+            told("series", query.crossed.capitalize() if query.crossed else "What"),
+            told("money", "Amount"),
+        ],
+    }  # fmt: skip
+    pieces = [{**row, "place": series.index(row["series"])} for row in rows]
+    mark = {"type": "bar", "cursor": "pointer"}
+    return {"data": {"values": pieces}, "mark": mark, "encoding": encoding}, height
 
 
 def _colours(query: SpendQuery, rows: list[dict[str, Any]]) -> dict[str, str]:
     """What a bar is made of, from its foot -> its colour: the dearest first, and what is left last."""
-    light = "dark" if st.context.theme.type == "dark" else "light"
+    light = charts.light()
     if query.crossed is None:
         return dict(zip(_PARTS, _PART_COLOURS[light], strict=True))
     sums: dict[str, float] = defaultdict(float)
@@ -151,21 +155,21 @@ def _colours(query: SpendQuery, rows: list[dict[str, Any]]) -> dict[str, str]:
     return {name: rest if name == OTHERS else told_apart[n] for n, name in enumerate(dearest)}
 
 
-def _axis_of_groups(query: SpendQuery, rows: list[dict[str, Any]]) -> tuple[alt.X | alt.Y, int]:
-    """(the axis along which the bars stand, the chart's height): days from left to right, others as lines."""
+def _axis_of_groups(
+    query: SpendQuery, rows: list[dict[str, Any]]
+) -> tuple[Literal["x", "y"], Spec, int]:  # fmt: skip
+    """(where the bars stand, along what, the chart's height): days from left to right, others as lines."""
     if query.by in _IN_TIME:
-        axis = alt.Axis(
-            title=None,
-            labelAngle=0,
-            labelOverlap=True,
-            labelExpr=f"utcFormat(toDate(datum.value), '{_IN_TIME[query.by]}')",
-        )
-        return alt.X("of:O", sort=sorted({row["of"] for row in rows}), axis=axis), DAYS_PX
+        axis = {
+            "title": None, "labelAngle": 0, "labelOverlap": True,
+            "labelExpr": f"utcFormat(toDate(datum.value), '{_IN_TIME[query.by]}')",
+        }  # fmt: skip
+        days = sorted({row["of"] for row in rows})
+        return "x", {"field": "of", "type": "ordinal", "sort": days, "axis": axis}, DAYS_PX
     sums: dict[str, float] = defaultdict(float)
     for row in rows:
         sums[row["shown"]] += row["usd"] if row["of"] != OTHERS else 0.0
     names = sorted(sums.keys() - {OTHERS}, key=lambda name: (-sums[name], name))
-    axis = alt.Axis(title=None, labelLimit=150, labelOverlap=False)  # none is left out
-    return alt.Y("shown:N", sort=[*names, OTHERS], axis=axis), AROUND_PX + LINE_PX * len(
-        {row["of"] for row in rows}
-    )
+    axis = {"title": None, "labelLimit": 150, "labelOverlap": False}  # none is left out
+    lines = {"field": "shown", "type": "nominal", "sort": [*names, OTHERS], "axis": axis}
+    return "y", lines, AROUND_PX + LINE_PX * len({row["of"] for row in rows})

@@ -4,11 +4,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import altair as alt
-import streamlit as st
-
 from backend.services.experiments.planning.naming import level_words
 from pages.ui.experiments import words
+from pages.ui.figures import charts
+from pages.ui.figures.charts import Spec, told
 
 #: A row of a chart is so high, in pixels.
 ROW_HIGH = 34
@@ -36,10 +35,10 @@ def draw_win_rates(cells: Sequence[Mapping[str, Any]], *, key: str, on_pick: Cal
         }
         for cell, label in zip(best, called, strict=True)
     ]  # fmt: skip
-    _draw(rows, key=key, on_pick=on_pick, at=0.5, axis=alt.Axis(format=".0%", title=None, tickCount=6),
-          tooltip=[alt.Tooltip("whole:N", title="Cell"), alt.Tooltip("rate:Q", title="Wins", format=".0%"),
-                   alt.Tooltip("says:N", title="95 %"), alt.Tooltip("of:N", title="From")],
-          alt_text="Win rate of each cell against the average; the table has the numbers")  # fmt: skip
+    _draw(rows, key=key, on_pick=on_pick, at=0.5, axis={"format": ".0%"},
+          tooltip=[told("whole", "Cell"), told("rate", "Wins", format=".0%"), told("says", "95 %"),
+                   told("of", "From")],
+          alt="Win rate of each cell against the average; the table has the numbers")  # fmt: skip
 
 
 def draw_effects(effects: Sequence[Mapping[str, Any]], *, key: str, on_pick: Callable[[str], None]) -> None:
@@ -54,55 +53,54 @@ def draw_effects(effects: Sequence[Mapping[str, Any]], *, key: str, on_pick: Cal
         }
         for one, whole, label in zip(best, named, words.tell_apart(named), strict=True)
     ]  # fmt: skip
-    points = alt.Tooltip("rate:Q", title="Points", format="+.0f")
-    _draw(rows, key=key, on_pick=on_pick, at=0, axis=alt.Axis(labelExpr=_SIGNED, title=None, tickCount=6),
-          tooltip=[alt.Tooltip("whole:N", title="Value"), points,
-                   alt.Tooltip("says:N", title="95 %"), alt.Tooltip("of:N", title="From")],
-          alt_text="Points of win rate that each value adds, with its interval")  # fmt: skip
+    _draw(rows, key=key, on_pick=on_pick, at=0, axis={"labelExpr": _SIGNED},
+          tooltip=[told("whole", "Value"), told("rate", "Points", format="+.0f"), told("says", "95 %"),
+                   told("of", "From")],
+          alt="Points of win rate that each value adds, with its interval")  # fmt: skip
 
 
 def _draw(
-    rows: list[dict[str, Any]], *, key: str, on_pick: Callable[[str], None], at: float, axis: alt.Axis,
-    tooltip: list[alt.Tooltip], alt_text: str,
+    rows: list[dict[str, Any]], *, key: str, on_pick: Callable[[str], None], at: float, axis: Spec,
+    tooltip: list[Spec], alt: str,
 ) -> None:  # fmt: skip
-    light = "dark" if st.context.theme.type == "dark" else "light"
-    sure, unsure, line = _COLOURS[light]
+    sure, unsure, line = _COLOURS[charts.light()]
     low, high = min(at, *(row["low"] for row in rows)), max(at, *(row["high"] for row in rows))
-    scale = alt.Scale(domain=[low - (high - low) * 0.04, high + (high - low) * 0.04], nice=False, zero=False)
-    axis.labelColor = line
-    names = json.dumps({row["id"]: row["label"] for row in rows})
-    names_axis = alt.Axis(
-        title=None,
-        labelLimit=230,
-        labelColor=line,
-        labelFlush=False,
-        ticks=False,
-        domain=False,
-        labelExpr=f"({names})[datum.value]",
-    )
-    y = alt.Y("id:N", sort=[row["id"] for row in rows], axis=names_axis)
-    colour = alt.condition("datum.good", alt.value(sure), alt.value(unsure))
-    base = alt.Chart(alt.InlineData(values=rows)).encode(y)
-    intervals = base.mark_rule(strokeWidth=3, cursor="pointer").encode(
-        alt.X("low:Q", axis=axis, scale=scale), x2="high:Q", color=colour, tooltip=tooltip
-    )
-    points = (
-        base.mark_point(size=130, filled=True, opacity=1, cursor="pointer")
-        .encode(alt.X("rate:Q", axis=axis, scale=scale), color=colour, tooltip=tooltip)
-        .add_params(alt.selection_point(name="pick", fields=["id"], on="click", clear=False))
-    )
-    even = alt.Chart(alt.InlineData(values=[{"at": at}])).mark_rule(color=line, strokeDash=[4, 4])
-    chart = alt.layer(even.encode(alt.X("at:Q", axis=axis, scale=scale)), intervals, points)
-    st.altair_chart(
-        chart.properties(height=30 + ROW_HIGH * len(rows)), key=key, selection_mode="pick", alt=alt_text,
-        on_select=lambda: _picked(key, on_pick),
+    domain = [low - (high - low) * 0.04, high + (high - low) * 0.04]
+    across: Spec = {
+        "type": "quantitative", "axis": {"title": None, "tickCount": 6, "labelColor": line, **axis},
+        "scale": {"domain": domain, "nice": False, "zero": False},
+    }  # fmt: skip
+    seen: Spec = {
+        "y": _names_axis(rows, line), "tooltip": tooltip,
+        "color": {"condition": {"test": "datum.good", "value": sure}, "value": unsure},
+    }  # fmt: skip
+    even = {
+        "data": {"values": [{"at": at}]}, "mark": {"type": "rule", "color": line, "strokeDash": [4, 4]},
+        "encoding": {"x": {"field": "at", **across}},
+    }  # fmt: skip
+    intervals = {
+        "data": {"values": rows}, "mark": {"type": "rule", "strokeWidth": 3, "cursor": "pointer"},
+        "encoding": {**seen, "x": {"field": "low", **across}, "x2": {"field": "high"}},
+    }  # fmt: skip
+    points = {
+        "data": {"values": rows},
+        "mark": {"type": "point", "size": 130, "filled": True, "opacity": 1, "cursor": "pointer"},
+        "encoding": {**seen, "x": {"field": "rate", **across}},
+    }
+    charts.draw_chart(
+        [even, intervals, points], key=key, height=30 + ROW_HIGH * len(rows), fields=["id"], alt=alt,
+        on_pick=lambda point: on_pick(str(point["id"])) if point.get("id") else None,
     )  # fmt: skip
 
 
-def _picked(key: str, on_pick: Callable[[str], None]) -> None:
-    for point in (st.session_state[key]["selection"].get("pick") or [])[:1]:
-        if point.get("id"):
-            on_pick(str(point["id"]))
+def _names_axis(rows: list[dict[str, Any]], colour: str) -> Spec:
+    """A line for each row, by its id, under its label."""
+    names = json.dumps({row["id"]: row["label"] for row in rows})
+    axis = {
+        "title": None, "labelLimit": 230, "labelColor": colour, "labelFlush": False, "ticks": False,
+        "domain": False, "labelExpr": f"({names})[datum.value]",
+    }  # fmt: skip
+    return {"field": "id", "type": "nominal", "sort": [row["id"] for row in rows], "axis": axis}
 
 
 def _short(label: str) -> str:
