@@ -327,7 +327,7 @@ def test_a_cell_grows_is_dropped_and_leads_to_its_takes_in_the_gallery(
     assert [take["id"] for take in wall["takes"]] == [of(deps, one).trials[cell.id][0].job_id]
     called = combination_words(cell.levels)
     assert app.button(key=f"drop-cell-{cell.id}").label == text.plain(f"Cell: {called}")
-    app = visit("gallery", experiment=one)
+    app = visit("library/gallery.py", experiment=one)
     assert app.button(key=f"drop-experiment-{one}").label == text.plain(
         f"Experiment: {of(deps, one).experiment.name}"
     )
