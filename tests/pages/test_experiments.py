@@ -30,6 +30,7 @@ from tests.pages.conftest import Desk, link, shown, words
 from tests.services.experiments.building import PROMPTS, make_experiment, ticks
 from tests.services.receiving import WAY
 from tests.viewers import LOCAL_VIEWER
+from tests.world import run_sql
 
 Visit = Callable[..., AppTest]
 LIST, ONE, TAKE = "library/experiments.py", "library/experiment.py", "library/take.py"
@@ -200,8 +201,13 @@ def test_a_take_is_varied_from_its_page_and_a_plan_is_taken_up_again(
     app = visit(TAKE, take=job.id)
     app.button(key=f"vary-this-{job.id}").click().run()
     assert app.text_area(key="plan:prompt").value == "A red dress, slow pan"
+    assert app.text_area(key="plan:prompt").disabled, "the ones below are what is sent"
     (axes,) = shown(app, "axes")
     assert axes["levels"] == [["prompt", "A red dress, slow pan"]]
+    run_sql(deps, "UPDATE job SET model = 'fal-ai/pixverse/v5/text-to-video' WHERE id = :id", id=job.id)
+    app = visit(ONE, **{"from": job.id})
+    assert app.warning[0].value.startswith("fal\\-ai/pixverse/v5/text\\-to\\-video is not offered any more.")
+    assert not app.selectbox(key="plan:model").select_index(0).run().warning
 
     draft = make_experiment(deps, LOCAL_VIEWER).experiment.id
     app = visit(ONE, id=draft, step="plan")

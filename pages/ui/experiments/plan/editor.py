@@ -91,7 +91,9 @@ def _draw_fields(
     name, question = fields.draw_name()
     _places(places, "name", "question")
     st.markdown("###### What stays the same")
-    model, base = fields.draw_base(deps, viewer)
+    in_file = file_rows.held_axes()
+    varied = {axis for axis, value in levels.held_levels() if value.strip()} if in_file is None else in_file
+    model, base = fields.draw_base(deps, viewer, varied)
     _places(places, "base")
     st.markdown("###### What is varied")
     params = fields.params_of(model)

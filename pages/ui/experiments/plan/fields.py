@@ -1,6 +1,6 @@
 """What stays the same in every take of an experiment: model, prompt, photo, style, parameters; its name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -13,7 +13,7 @@ from backend.services.deps import Deps
 from backend.services.gallery import takes as gallery
 from backend.services.prompting.vocabulary import current_vocabulary
 from backend.services.takes import photos
-from pages.ui import text
+from pages.ui import context, text
 from pages.ui.experiments.plan.form import PlanForm
 from pages.ui.form import model_picker, photo_picker, prefill, widgets
 
@@ -21,6 +21,9 @@ from pages.ui.form import model_picker, photo_picker, prefill, widgets
 PHOTO_SLOT = ":plan"
 #: A range of so many whole numbers is offered one by one.
 STEPS_MAX = 32
+_EACH_ITS_OWN = "Each cell has its own {}: it stands below, under what is varied."
+#: A model that was asked for and is not offered any more.
+GONE = "plan:model-gone"
 NAME, QUESTION, MODEL, PROMPT, REST = "plan:name", "plan:question", "plan:model", "plan:prompt", "plan:rest"
 
 
@@ -28,6 +31,7 @@ def fill_base(deps: Deps, form: PlanForm) -> None:
     """Have the fields hold what a plan says stays the same. Before they are drawn."""
     state, base = st.session_state, form.base
     state[NAME], state[QUESTION] = form.name, form.question
+    state.pop(GONE, None)
     state[MODEL], state[PROMPT] = base.get("model"), base.get("prompt") or ""
     style, params = base.get("style") or {}, base.get("params") or {}
     for axis in AXES:
@@ -62,23 +66,40 @@ def draw_name() -> tuple[str, str]:
     return name.strip(), question.strip()
 
 
-def draw_base(deps: Deps, viewer: Viewer) -> tuple[VideoModel, dict[str, Any]]:
-    """Everything that stays the same. Returns the model, and the base of the plan."""
+def draw_base(deps: Deps, viewer: Viewer, varied: Collection[str] = ()) -> tuple[VideoModel, dict[str, Any]]:
+    """Everything that stays the same. varied: axes that have values; what stands here says nothing of these.
+
+    Returns the model, and the base of the plan.
+    """
     models = {model.id: model for model in gallery.list_usable_models(deps)}
-    if st.session_state.get(MODEL) not in models:
+    wanted = st.session_state.get(MODEL)
+    if wanted not in models:
+        st.session_state[GONE] = wanted
         st.session_state[MODEL] = model_picker.usual_model(deps, viewer)
     chosen = st.selectbox(
         "Model", list(models), key=MODEL, persist_state="session", icon=":material/movie:",
-        format_func=lambda model_id: models[model_id].title,
+        format_func=lambda model_id: models[model_id].title, disabled="model" in varied,
+        help=_EACH_ITS_OWN.format("model") if "model" in varied else None,
+        on_change=lambda: st.session_state.pop(GONE, None),
     )  # fmt: skip
     model = models[chosen]
+    if gone := st.session_state.get(GONE):
+        st.warning(
+            f"{text.plain(context.model_title(gone))} is not offered any more. {text.plain(model.title)} "
+            "stands in its place: look at its parameters and at the price, or choose another.",
+            icon=":material/swap_horiz:",
+        )
     base: dict[str, Any] = {**(st.session_state.get(REST) or {}), "model": model.id}
     if model.prompt_field is not None:
         base["prompt"] = st.text_area(
             "Prompt", key=PROMPT, height=110, persist_state="session",
-            placeholder="A {{ garment }} in morning light, slow pan",
-            help="A word in double braces is a variable: its values stand below, under what is varied.",
+            placeholder="A {{ garment }} in morning light, slow pan", disabled="prompt" in varied,
+            help=_EACH_ITS_OWN.format("prompt")
+            if "prompt" in varied
+            else "A word in double braces is a variable: its values stand below, under what is varied.",
         )  # fmt: skip
+        if "prompt" in varied:
+            st.caption(_EACH_ITS_OWN.format("prompt"))
     if model.image_field:
         about = photos.limits_text(model, model.image_field)
         label = photo_picker.photo_label(model, "image")

@@ -26,6 +26,12 @@ def fill_rows(form: PlanForm) -> None:
     state.pop(_FAULTS, None)
 
 
+def held_axes() -> set[str] | None:
+    """What every row of the file says, so that the rest of the plan needn't; None: there is no file."""
+    rows = st.session_state.get(_ROWS)
+    return set.intersection(*map(set, rows)) if rows else None
+
+
 def draw_file(deps: Deps, base: Mapping[str, Any]) -> tuple[tuple[dict[str, Any], ...], str]:
     """The file. base: what holds where a row says nothing. Returns its rows, and what it is called."""
     rows, name = st.session_state.get(_ROWS) or [], st.session_state.get(_ROWS_FROM) or ""
