@@ -207,7 +207,7 @@ def test_a_take_is_varied_from_its_page_and_a_plan_is_taken_up_again(
     run_sql(deps, "UPDATE job SET model = 'fal-ai/pixverse/v5/text-to-video' WHERE id = :id", id=job.id)
     app = visit(ONE, **{"from": job.id})
     assert app.warning[0].value.startswith("fal\\-ai/pixverse/v5/text\\-to\\-video is not offered any more.")
-    assert not app.selectbox(key="plan:model").select_index(0).run().warning
+    assert not app.selectbox(key="plan:model").select_index(1).run().warning
 
     draft = make_experiment(deps, LOCAL_VIEWER).experiment.id
     app = visit(ONE, id=draft, step="plan")
