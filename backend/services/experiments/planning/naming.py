@@ -8,11 +8,15 @@ _PARAMS = "params."
 
 
 def level_words(axis: str, label: str) -> str:
-    """A value of an axis in words: a parameter's with its unit.
+    """A value of an axis in words: a parameter's with its unit, a template's by its number.
 
     >>> level_words("params.duration", "5"), level_words("params.seed", "5"), level_words("prompt", "5")
     ('5 s', '5', '5')
+    >>> level_words("template", "2")
+    'version 2'
     """
+    if axis == "template":
+        return f"version {label}"
     return param_words(axis.removeprefix(_PARAMS), label) if axis.startswith(_PARAMS) else label
 
 
