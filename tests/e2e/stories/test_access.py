@@ -1,8 +1,10 @@
 """Every page in both lights, on a desk and on a phone: read, told apart, pressed with a finger, and heard."""
 
+import csv
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +14,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from backend.models import Job, Video
 from backend.services import access
+from backend.services.access import Role, Viewer
+from backend.services.audit.record import Action, record
 from backend.services.experiments import plan_drafts
 from backend.services.gallery.pictures import poster_key
 from tests.adapters.decode.bars import BT601, bars
@@ -195,6 +199,45 @@ def test_what_lies_over_the_wall_can_be_read_heard_and_pressed_as_well(window, m
                 if found := [*faults(page, of=OVER), *small]:
                     wrong[f"{look} {key} {size['width']}"] = found
     assert not wrong, "\n".join(f"{path}: {one}" for path, found in wrong.items() for one in found)
+
+
+def test_a_table_is_sorted_by_what_it_says_used_by_keys_and_saved_without_formulas(window, made):
+    with made[0].deps() as deps, deps.store.begin() as session:
+        for micros in (50_000, 10_000_000, 4_500):
+            audited = {"micros": micros, "changed": {"name": (None, "x")}}
+            record(session, deps, Viewer("=1+1", Role.ADMIN), Action.MODELS_REFRESHED, **audited)
+    page = window.open("/audit?actor=%3D1%2B1")
+    table = page.get_by_test_id("table")
+    rows, amount = table.locator("tbody tr"), table.get_by_role("button", name="Amount")
+
+    newest_first = ["$0.0045", "$10.00", "$0.05"]
+
+    def amounts() -> list[str]:
+        return [row.locator("td").nth(4).inner_text() for row in rows.all()]
+
+    expect(rows).to_have_count(3)
+    assert amounts() == newest_first
+    rising = ["$0.0045", "$0.05", "$10.00"]  # as words the first two stand the other way round
+    orders = [rising, rising[::-1], newest_first]
+    for order, told in zip(orders, ("ascending", "descending", None), strict=True):
+        amount.press("Enter")
+        assert (amounts(), amount.locator("xpath=..").get_attribute("aria-sort")) == (order, told)
+    amount.press("Enter")
+    rows.nth(0).focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press(" ")
+    expect(page.get_by_test_id("stJson")).to_contain_text("50000")
+    assert [row.get_attribute("aria-selected") for row in rows.all()] == ["false", "true", "false"]
+    with page.expect_download() as saving:
+        table.get_by_role("button", name="CSV").click()
+    with open(saving.value.path(), newline="", encoding="utf-8") as file:
+        saved = list(csv.DictReader(file))
+    assert [row["Amount"] for row in saved] == ["0.0045", "0.05", "10"]
+    assert {row["Who"] for row in saved} == {"'=1+1"}
+    assert datetime.fromisoformat(saved[0]["When"]).tzinfo is not None
+    rows.nth(1).click()
+    expect(page.get_by_test_id("stJson")).to_have_count(0)
+    assert window.complaints == []
 
 
 def test_on_a_phone_the_button_with_its_price_and_the_ways_to_the_pages_are_always_there(window):
