@@ -414,8 +414,10 @@ def test_no_number_of_agreement_stands_without_its_n_and_interval_and_a_flag_is_
         vote(desk, one, rater, first)
     vote(desk, one, "lefty", first, 40)
     vote(desk, one, "lefty", second, 40)
+    run_sql(deps, "UPDATE vote SET seen_left_ms = 0 WHERE rater = 'lefty'")
     told = words(visit(ONE, id=one, step="learn"))
     assert "From 104 votes, on 3 takes of 3 cells" in told
+    assert "answered 80 before both takes had played" in told
     assert "lefty is flagged, and their 80 of 104 votes count" in told
     assert re.search(
         r"bea\*\* · 12 votes · agrees with the others in \d+ % \(12 decided, 95 %: \d+ – \d+ %", told

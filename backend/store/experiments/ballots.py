@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import func, update
+from sqlalchemy import case, func, or_, update
 from sqlmodel import Session, col, insert, select
 
 from backend.domain.errors import NotFound
@@ -74,14 +74,23 @@ def list_counted(session: Session, experiment_id: str, criterion_id: str) -> Seq
     return session.exec(query.where(counting.counts(experiment_id)).order_by(col(Vote.id))).all()
 
 
-def count_votes(session: Session, experiment_id: str, criterion_id: str) -> dict[str, int]:
+class VoteCounts(NamedTuple):
+    """Of one rater's votes. unseen: answered before anything of one of the two was played."""
+
+    votes: int
+    unseen: int
+
+
+def count_votes(session: Session, experiment_id: str, criterion_id: str) -> dict[str, VoteCounts]:
     """rater -> how many votes stand, whatever their kind."""
-    query = select(Vote.rater, func.count()).where(
+    unseen = case((or_(col(Vote.seen_left_ms) == 0, col(Vote.seen_right_ms) == 0), 1), else_=0)
+    query = select(Vote.rater, func.count(), func.sum(unseen)).where(
         Vote.experiment_id == experiment_id,
         Vote.criterion_id == criterion_id,
         counting.stands(),
     )
-    return dict(session.exec(query.group_by(col(Vote.rater))).all())
+    rows = session.exec(query.group_by(col(Vote.rater))).all()
+    return {rater: VoteCounts(votes, int(number)) for rater, votes, number in rows}
 
 
 def takes_of(session: Session, experiment_id: str) -> set[str]:

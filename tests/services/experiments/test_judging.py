@@ -222,6 +222,9 @@ def test_votes_of_who_saw_the_names_or_is_left_out_are_kept_apart(jury):
     assert len(jury.ballots()) == 2
     shown = {one.rater: (one.votes, one.sighted_at is not None) for one in raters.list_raters(deps, ANA, id)}
     assert shown == {"ana": (2, True), "eve": (1, False)}
+    run_sql(deps, "UPDATE vote SET seen_left_ms = 0, seen_right_ms = 900 WHERE rater = 'eve'")
+    run_sql(deps, "UPDATE vote SET seen_left_ms = 40, seen_right_ms = 900 WHERE rater = 'ana'")
+    assert {one.rater: one.unseen for one in raters.list_raters(deps, ANA, id)} == {"ana": 0, "eve": 1}
 
 
 def test_by_the_experiments_own_id_its_first_question_is_asked_and_no_vote_on_it_is_lost(sidecar):

@@ -141,7 +141,8 @@ def _progress(
         about, everybodys = len(takes), len(given)
     else:
         counted = ballots.count_votes(session, experiment.id, asked.id)
-        mine, everybodys = counted.get(rater, 0), sum(counted.values())
+        mine = counted[rater].votes if rater in counted else 0
+        everybodys = sum(one.votes for one in counted.values())
         about = experiment.planned_votes or VOTES_A_TAKE * len(takes)
     known = raters.find_rater(session, experiment.id, rater)
     sighted = known is not None and known.sighted_at is not None

@@ -21,10 +21,12 @@ NAME_MAX_CHARS = 200
 
 @dataclass(frozen=True)
 class RaterView:
-    """Somebody who votes, or may. votes: on the first question, those that stand."""
+    """Somebody who votes, or may. votes: on the first question, those that stand; unseen: how many of these
+    were given before anything of one of the two takes was played."""
 
     rater: str
     votes: int
+    unseen: int = 0
     invited_at: datetime | None = None
     sighted_at: datetime | None = None
     excluded_at: datetime | None = None
@@ -37,10 +39,11 @@ def list_raters(deps: Deps, viewer: Viewer, experiment_id: str) -> list[RaterVie
         experiment = rights.get_to_run(session, viewer, experiment_id)
         counted = ballots.count_votes(session, experiment_id, criteria.first_id(session, experiment))
         known = {one.rater: one for one in raters.list_raters(session, experiment_id)}
+    nobody = ballots.VoteCounts(0, 0)
     return [
-        RaterView(name, counted.get(name, 0), row.invited_at, row.sighted_at, row.excluded_at)
+        RaterView(name, *counted.get(name, nobody), row.invited_at, row.sighted_at, row.excluded_at)
         if (row := known.get(name))
-        else RaterView(name, counted[name])
+        else RaterView(name, *counted[name])
         for name in sorted(known.keys() | counted)
     ]
 

@@ -78,6 +78,8 @@ def _draw_rater(
         parts.append(f"agrees with the others in {words.percent(told['agrees'])} ({of})")
     if known is not None and known.sighted_at is not None:
         parts.append("has seen the names")
+    if known is not None and known.unseen:
+        parts.append(f"answered {known.unseen:,} before both takes had played")
     with st.container(horizontal=True, vertical_alignment="center", key=f"rater-{name}"):
         st.markdown(" · ".join(parts), width="content")
         if is_out:
