@@ -16,6 +16,7 @@ from backend.services.experiments.control import CLOSED
 from backend.services.experiments.create import trial_rows
 from backend.services.experiments.plan import CAP_MAX_USD, REPEATS_MAX, TAKES_MAX
 from backend.services.experiments.planning.cells import PlannedCell, check_cells
+from backend.services.experiments.planning.makeable import look_at_cells
 from backend.services.experiments.reuse import PlannedTrial, fill_trials
 from backend.services.experiments.rights import get_to_run
 from backend.services.takes.cancel import cancel_if_unsent
@@ -45,7 +46,8 @@ def change_cells(
     Raises:
         NotFound, NotAllowed: it is not this viewer's to run.
         StateConflict: it is closed, or no cell would be left.
-        InvalidRequest: names the cells that it doesn't have, or that were dropped, and what is too many.
+        InvalidRequest: names the cells that it doesn't have, that were dropped, or of which nothing can be
+            made any more, and what is too many. Its cap stands as it was.
     """
     faults: dict[str, str] = {}
     micros = read_raise({"raise_cap_usd": raise_cap_usd}, faults)
@@ -144,7 +146,7 @@ def _known_cells(
     deps: Deps, viewer: Viewer, experiment_id: str, takes: Mapping[str, int], drop: Sequence[str]
 ) -> list[Cell]:
     with deps.store.read() as session:
-        get_open(session, viewer, experiment_id)
+        row = get_open(session, viewer, experiment_id)
         standing = [one for one in changing.list_standing(session, experiment_id) if one.id not in drop]
     faults = {f"takes.{one[:80]}": NO_CELL for one in takes.keys() - {c.id for c in standing}}
     faults |= {
@@ -152,9 +154,12 @@ def _known_cells(
         for one, number in takes.items()
         if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= REPEATS_MAX
     }
+    wanted = [cell for cell in standing if cell.id in takes]
+    refused = look_at_cells(deps, row, wanted).refused  # before its cap rises for what can't be made
+    faults |= {f"takes.{one}": f"can't be made any more. {why}" for one, why in refused.items()}
     if faults or not takes:
         raise InvalidRequest(faults or {"takes": "is empty; say of which cells, and how many"})
-    return [cell for cell in standing if cell.id in takes]
+    return wanted
 
 
 def _next_seed(row: Experiment, end: CellEnd, step: int) -> int | None:

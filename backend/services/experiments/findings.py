@@ -11,10 +11,12 @@ from sqlmodel import Session
 
 from backend.domain.access.roles import Do
 from backend.domain.errors import InvalidRequest
-from backend.domain.experiments.words import LeftOut
+from backend.domain.experiments.words import ExperimentState, LeftOut
+from backend.domain.text import join_sentences
 from backend.models import Cell, Experiment, FindingRow
 from backend.services.access import Viewer
 from backend.services.deps import Deps
+from backend.services.experiments.planning.makeable import look_at_cells
 from backend.services.experiments.planning.naming import combination_words
 from backend.services.experiments.running import stop_rules
 from backend.services.experiments.view import ExperimentView, seen_experiment, told_verdict
@@ -35,6 +37,9 @@ _BESIDE = {
     LeftOut.MACHINE: "A machine: shown beside people",
     LeftOut.EXCLUDED: "Left out by a person",
 }
+
+#: What helps, where it can't be had of every cell.
+MORE_TAKES = "Most of what is not known is how much takes of one prompt differ."
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,19 @@ def current_finding(
         NotFound: there is none, or none that this viewer may know of.
         InvalidRequest: there is no such criterion.
     """
+    experiment, data = _current(deps, viewer, experiment_id, criterion, keep=keep)
+    return {**_told(experiment, data), "next": _makeable_next(deps, experiment, data)}
+
+
+def current_verdict(deps: Deps, viewer: Viewer, experiment_id: str) -> Mapping[str, Any]:
+    """Its verdict alone, on its first question. Raises as `current_finding`."""
+    verdict: Mapping[str, Any] = _told(*_current(deps, viewer, experiment_id, None, keep=True))["verdict"]
+    return verdict
+
+
+def _current(
+    deps: Deps, viewer: Viewer, experiment_id: str, criterion: str | None, *, keep: bool
+) -> tuple[Experiment, dict[str, Any]]:
     viewer.must(Do.SEE)
     with deps.store.read() as session:
         asked = _ask(session, seen_experiment(session, viewer, experiment_id), criterion)
@@ -81,9 +99,9 @@ def current_finding(
                 data = _compute(asked, given)
                 if keep:
                     _keep(deps, asked, data)
-                return _told(asked.experiment, data)
+                return asked.experiment, data
     assert asked.kept is not None
-    return _told(asked.experiment, asked.kept.data["finding"])
+    return asked.experiment, asked.kept.data["finding"]
 
 
 def _ask(session: Session, experiment: Experiment, criterion: str | None) -> _Asked:
@@ -203,9 +221,28 @@ def _told(experiment: Experiment, data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "verdict": told_verdict(experiment, data["verdict"])}
 
 
+def _makeable_next(deps: Deps, experiment: Experiment, data: dict[str, Any]) -> dict[str, Any]:
+    """What to get next, without takes that can't be made any more: a model may be gone meanwhile."""
+    wanted: dict[str, Any] = data["next"]
+    if wanted["what"] != "takes" or experiment.state == ExperimentState.CLOSED:
+        return wanted
+    asked = {one["cell"] for one in wanted["takes"]}
+    with deps.store.read() as session:
+        cells = [cell for cell in plans.list_cells(session, [experiment.id]) if cell.id in asked]
+    refused = look_at_cells(deps, experiment, cells).refused
+    if not refused:
+        return wanted
+    left = [one for one in wanted["takes"] if one["cell"] not in refused]
+    said = [f"Of {_label(cell)} no take can be made any more. {refused[cell.id]}"
+            for cell in cells if cell.id in refused]  # fmt: skip
+    if not left:
+        said.append("Drop what can't be made, or plan another experiment.")
+    why = join_sentences(MORE_TAKES, *said)
+    return {"what": "takes" if left else "none", "why": why, "takes": left}
+
+
 def with_verdict(deps: Deps, viewer: Viewer, found: ExperimentView) -> ExperimentView:
     """The same with what its votes say by now. Raises as `current_finding`."""
     if not found.votes:
         return found
-    verdict = current_finding(deps, viewer, found.experiment.id)["verdict"]
-    return replace(found, verdict=verdict)
+    return replace(found, verdict=current_verdict(deps, viewer, found.experiment.id))

@@ -1,11 +1,14 @@
 """The cell that was chosen in the matrix: what it is, and what can be done with it alone."""
 
+from collections import Counter
+
 import streamlit as st
 
 from backend.models import Cell
 from backend.services.access import Viewer
 from backend.services.deps import Deps
 from backend.services.experiments import change
+from backend.services.experiments.planning.makeable import look_at_cells
 from backend.services.experiments.view import ExperimentView
 from pages.ui import context, text
 from pages.ui.experiments import gallery_way, steps, words
@@ -29,16 +32,35 @@ def draw_cell(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: boo
             st.caption(f":material/block: {text.plain(cell.dropped_why or 'It was dropped.')}")
         if cell.request.get("prompt"):
             st.code(str(cell.request["prompt"]), language=None, wrap_lines=True)
+        for why, number in _not_made(found, cell).items():
+            st.caption(f":material/error: {text.plain(f'{words.takes(number)} not made. {why}')}")
         with st.container(horizontal=True, vertical_alignment="bottom", key="cell-acts"):
             st.button(
                 "Show its takes in the gallery", key="cell-takes", icon=":material/grid_view:",
                 on_click=gallery_way.want_one, args=(cell.id,),
             )  # fmt: skip
             if may_run and found.experiment.state != "closed" and cell.dropped_at is None:
-                _draw_changes(found, cell)
+                _draw_changes(deps, found, cell)
 
 
-def _draw_changes(found: ExperimentView, cell: Cell) -> None:
+def _not_made(found: ExperimentView, cell: Cell) -> Counter[str]:
+    """Why places of it have no take -> how many."""
+    return Counter(trial.why or "" for trial in found.trials.get(cell.id, ()) if trial.state == "blocked")
+
+
+def _draw_changes(deps: Deps, found: ExperimentView, cell: Cell) -> None:
+    refused = look_at_cells(deps, found.experiment, [cell]).refused.get(cell.id)
+    if refused is None:
+        _draw_more(found, cell)
+    st.button(
+        "Drop this cell", key="cell-drop", icon=":material/remove:", on_click=_drop,
+        args=(found.experiment.id, cell.id), help="Nothing more is made of it; what was sent comes home.",
+    )  # fmt: skip
+    if refused is not None:
+        st.caption(f":material/block: No more takes of it can be made. {text.plain(refused)}")
+
+
+def _draw_more(found: ExperimentView, cell: Cell) -> None:
     number = st.number_input("More takes", 1, MORE_MAX, key=f"more:{cell.id}", width=110)
     price = cell.estimate_micros
     cost = "" if price is None else f" · {text.dollars(price * number / 1e6)}"
@@ -46,10 +68,6 @@ def _draw_changes(found: ExperimentView, cell: Cell) -> None:
         text.plain(f"Make {words.takes(int(number))} more{cost}"), key="cell-grow", icon=":material/add:",
         on_click=grow,
         args=(found.experiment.id, {cell.id: int(number)}, (price or 0) * int(number) / 1e6),
-    )  # fmt: skip
-    st.button(
-        "Drop this cell", key="cell-drop", icon=":material/remove:", on_click=_drop,
-        args=(found.experiment.id, cell.id), help="Nothing more is made of it; what was sent comes home.",
     )  # fmt: skip
 
 

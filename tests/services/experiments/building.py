@@ -107,6 +107,14 @@ def ticks(world: World, number: int = 1) -> int:
     return made
 
 
+def retire_model_of(deps: Deps, *cells: str) -> None:
+    """The model of these cells is offered no more: they are planned with one that nobody knows now."""
+    with deps.store.begin() as session:
+        for cell in session.exec(select(Cell).where(col(Cell.id).in_(cells))).all():
+            cell.request = {**cell.request, "model": "fal-ai/retired"}
+            session.add(cell)
+
+
 def experiment_of(world: World, experiment_id: str) -> Experiment:
     with world.deps.store.read() as session:
         return running.get(session, experiment_id)

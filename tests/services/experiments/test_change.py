@@ -10,7 +10,7 @@ from backend.domain.states import JobEvent as E
 from backend.services.experiments import change, control, waves
 from tests import databases
 from tests.services.client import at_fault
-from tests.services.experiments.building import SEEDED, SENT, make_experiment
+from tests.services.experiments.building import SEEDED, SENT, make_experiment, retire_model_of
 from tests.viewers import LOCAL_VIEWER
 from tests.world import ANA
 
@@ -107,3 +107,17 @@ def test_two_who_buy_at_once_get_their_takes_and_the_cap_that_their_buttons_said
     assert (shown["takes"]["planned"], shown["cap_usd"]) == (7, pytest.approx(8.5))
     shown = told(call(sidecar, "POST", f"{path}/cells", drop=[second], takes={first: 1}, raise_cap_usd=0.7))
     assert (shown["takes"]["planned"], shown["cap_usd"]) == (7, pytest.approx(9.2))
+
+
+def test_more_takes_of_a_model_that_is_gone_are_refused_by_their_cells_before_the_cap_rises(sidecar):
+    made = make_experiment(sidecar.deps, cap_usd=5.0, repeats=1)
+    path, (first, second) = made.experiment.id, [cell.id for cell in made.cells]
+    retire_model_of(sidecar.deps, first)
+    bought = {"takes": {first: 1, second: 1}, "raise_cap_usd": 1.4}
+    refused = at_fault(call(sidecar, "POST", f"{path}/cells", **bought))
+    assert list(refused) == [f"takes.{first}"]
+    assert refused[f"takes.{first}"].startswith("can't be made any more. Its model, fal-ai/retired")
+    shown = told(sidecar.get(f"{URL}/{path}"))
+    assert (shown["takes"]["planned"], shown["cap_usd"]) == (2, 5), "nothing was added, and no cap raised"
+    shown = told(call(sidecar, "POST", f"{path}/cells", takes={second: 1}, raise_cap_usd=0.7))
+    assert (shown["takes"]["planned"], shown["cap_usd"]) == (3, pytest.approx(5.7))

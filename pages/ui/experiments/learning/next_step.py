@@ -19,6 +19,8 @@ def draw_next(
     if not finding["votes"]:  # before the first vote nothing else tells anything
         wanted = {"what": "votes", "why": "Judge the takes that are here: votes tell which is better."}
     if wanted["what"] == "none":
+        if finding["verdict"]["code"] not in steps.ANSWERED:  # what would help can't be had
+            st.markdown(text.plain(wanted["why"]))
         return
     coming = found.counts["processing"] + found.counts["planned"]
     if wanted["what"] == "takes" and row.state == "running" and coming >= sum(_takes(wanted).values()):
