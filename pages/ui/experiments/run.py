@@ -49,7 +49,7 @@ def draw_canary(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: b
 def _canary_part(deps: Deps, viewer: Viewer, fresh: ExperimentView, *, may_run: bool) -> None:
     first = matrix.first_takes(fresh)
     states = [take["state"] for one in first for take in one["takes"]]
-    st.caption(words.first_takes(states))
+    st.caption(words.first_takes(states, waits=fresh.experiment.state == "canary"))
     data: dict[str, Any] = {"columns": [], "rows": [{"label": "", "cells": first}]}
     _draw_matrix(deps, viewer, fresh, data, key="canary-matrix", blind=True)
     if fresh.experiment.state == "canary" and may_run:

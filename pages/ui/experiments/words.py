@@ -138,19 +138,19 @@ def spent_of(found: ExperimentView) -> str:
     return spent(found.spent_micros / 1e6, None if cap is None else cap / 1e6)
 
 
-def first_takes(states: Sequence[str]) -> str:
+def first_takes(states: Sequence[str], *, waits: bool) -> str:
     """How far the first takes have come, and what is to be done. states: of each, by the words of the API.
+    waits: is the rest made once a person says so?
 
-    >>> first_takes(["completed", "processing"])
+    >>> first_takes(["completed", "processing"], waits=True)
     '1 of 2 first takes is here; the rest is made once you have looked at them, and go on.'
-    >>> first_takes(["completed", "completed"])
-    '2 of 2 first takes are here; the rest is made once you have looked at them, and go on.'
+    >>> first_takes(["completed", "completed"], waits=False)
+    '2 of 2 first takes are here.'
     """
     here = sum(state == "completed" for state in states)
-    return (
-        f"{here:,} of {len(states):,} first {'take' if len(states) == 1 else 'takes'} "
-        f"{'is' if here == 1 else 'are'} here; the rest is made once you have looked at them, and go on."
-    )
+    said = f"{here:,} of {len(states):,} first {'take' if len(states) == 1 else 'takes'}"
+    rest = "; the rest is made once you have looked at them, and go on" if waits else ""
+    return f"{said} {'is' if here == 1 else 'are'} here{rest}."
 
 
 def takes_of(counts: Mapping[str, int]) -> str:
