@@ -39,7 +39,7 @@ waits = steps.waiting_step(told(deps, viewer, found))
 step = steps.asked_step(waits)
 with st.container(horizontal=True, vertical_alignment="center", key="experiment-head"):
     st.markdown(f"### {text.plain(row.name)}", width="content")
-    listing.draw_state(row.state)
+    listing.draw_state(row.state, found.counts)
 if row.question:
     st.caption(text.plain(row.question))
 steps.draw_steps(row.id, step, waits)

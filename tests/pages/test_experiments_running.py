@@ -1,13 +1,21 @@
 """An experiment while it runs, on its pages: what its buttons offer, what that costs, and what is said."""
 
 from collections.abc import Callable
+from functools import cache
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
+from backend.domain.states import JobEvent
 from backend.services.deps import Deps
-from tests.pages.conftest import Desk, words
-from tests.pages.test_experiments import ONE, come_home, of, running, vote
-from tests.services.experiments.building import PROMPTS, retire_model_of
+from backend.services.experiments import change, extend, waves
+from backend.store.experiments.plans import TrialNow
+from pages.ui import context
+from tests.pages.conftest import Desk, link, words
+from tests.pages.test_experiments import LIST, ONE, come_home, of, running, vote
+from tests.services.experiments.building import PROMPTS, retire_model_of, ticks
+from tests.viewers import LOCAL_VIEWER
+from tests.world import UNPRICED
 
 Visit = Callable[..., AppTest]
 
@@ -38,3 +46,134 @@ def test_takes_of_a_model_that_is_gone_are_not_offered_and_that_is_said(
     assert "cell-grow" not in keys(app)
     assert "No more takes of it can be made. Its model, fal\\-ai/retired" in words(app)
     assert app.button(key="cell-drop")
+
+
+def trials(deps: Deps, one: str) -> list[TrialNow]:
+    return [trial for of_cell in of(deps, one).trials.values() for trial in of_cell]
+
+
+def pause_for_failures(deps: Deps, one: str) -> None:
+    waves.pause_by_itself(deps, one, "6 of the last 10 takes failed. See what they say.")
+
+
+def said(app: AppTest) -> str:
+    return " ".join(toast.value for toast in app.toast)
+
+
+def test_what_a_retry_offers_keeps_up_with_takes_that_fail_while_somebody_watches(
+    visit: Visit, desk: Desk, deps: Deps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = running(desk, axes={"prompt": PROMPTS})
+    app = visit(ONE, id=one, step="run")
+    assert "experiment-retry" not in keys(app)
+    for _ in range(2):  # it fails, is retried, and fails again; the other one is still on its way
+        monkeypatch.setattr(context, "is_refreshing", cache(lambda: bool(fail_newest(desk, one))))
+        app.run()
+        assert app.button(key="experiment-retry").label == "Retry 1 that failed · up to \\$0\\.70"
+        app.button(key="experiment-retry").click().run()
+        assert "1 take is made again." in said(app)
+        assert "experiment-retry" not in keys(app)
+        ticks(desk)
+
+
+def fail_newest(desk: Desk, one: str) -> bool:
+    """Of what is on its way the take that was asked for last fails."""
+    desk.move(max(on_way(desk.deps, one)), JobEvent.ERRORED)
+    return True
+
+
+def on_way(deps: Deps, one: str) -> list[str]:
+    return [str(trial.job_id) for trial in trials(deps, one) if trial.job_state == "queued"]
+
+
+def test_a_retry_of_one_that_paused_for_failures_resumes_it_and_its_amount_is_of_all_that_is_made_then(
+    visit: Visit, desk: Desk, deps: Deps
+) -> None:
+    one = running(desk, axes={"prompt": PROMPTS}, repeats=2, at_once=2)
+    come_home(desk, one, ("failed",))
+    pause_for_failures(deps, one)
+    app = visit(ONE, id=one, step="run")
+    assert app.button(key="experiment-retry").label == "Retry 2 that failed, and resume · up to \\$2\\.80"
+    app.button(key="experiment-retry").click().run()
+    assert of(deps, one).experiment.state == "running"
+    assert "2 takes are made again." in said(app)
+    ticks(desk, 2)
+    assert of(deps, one).counts["processing"] == 2
+
+
+def test_a_retry_counts_no_dropped_cell_and_nothing_that_cannot_be_made(
+    visit: Visit, desk: Desk, deps: Deps
+) -> None:
+    one = running(desk, axes={"prompt": [*PROMPTS, "A green dress", "A grey coat"]})
+    come_home(desk, one, ("failed",))
+    first, second, third, _ = of(deps, one).cells
+    change.change_cells(deps, LOCAL_VIEWER, one, drop=[first.id])
+    retire_model_of(deps, second.id)
+    app = visit(ONE, id=one, step="run")
+    assert app.button(key="experiment-retry").label == "Retry 2 that failed · up to \\$1\\.40"
+    assert "1 take can't be made again for now\\. Its model, fal\\-ai/retired, is not offered" in words(app)
+    app.button(key="experiment-retry").click().run()
+    assert "2 takes are made again." in said(app)
+    assert of(deps, one).counts["planned"] == 2
+    ticks(desk)
+    for job_id in on_way(deps, one):
+        desk.move(job_id, JobEvent.ERRORED)
+    change.change_cells(deps, LOCAL_VIEWER, one, drop=[third.id])
+    retire_model_of(deps, *(cell.id for cell in of(deps, one).cells))
+    assert "experiment-retry" not in keys(visit(ONE, id=one, step="run"))
+
+
+def test_places_without_a_take_say_why_where_everybody_sees_it_and_wait_for_a_price_or_no_cap(
+    visit: Visit, desk: Desk, deps: Deps
+) -> None:
+    one = running(desk, axes={"prompt": PROMPTS}, base=UNPRICED, cap_usd=9.0)
+    app = visit(ONE, id=one, step="run", cell=of(deps, one).cells[0].id)
+    assert "0 of 2 takes, 2 could not be made" in words(app)
+    assert "2 takes could not be made\\. Nobody knows what this take costs" in words(app)
+    assert "1 take could not be made\\. Nobody knows what this take costs" in words(app), (
+        "in the cell's panel"
+    )
+    assert "experiment-retry" not in keys(app), "they would only wait again"
+    assert "2 could not be made" in words(visit(LIST))
+    extend.extend_experiment(deps, LOCAL_VIEWER, one, {"cap_usd": None})
+    app = visit(ONE, id=one, step="run")
+    label = app.button(key="experiment-retry").label
+    assert label == "Retry 2 that could not be made · price not known"
+    app.button(key="experiment-retry").click().run()
+    ticks(desk)
+    assert of(deps, one).counts["processing"] == 2
+
+
+def test_where_the_cap_is_why_it_stopped_the_first_button_raises_it_by_what_the_rest_costs_at_most(
+    visit: Visit, desk: Desk, deps: Deps
+) -> None:
+    one = running(desk, axes={"prompt": PROMPTS}, repeats=2, cap_usd=1.5)
+    assert of(deps, one).experiment.state == "paused"
+    app = visit(ONE, id=one, step="run")
+    raises = app.button(key="experiment-raise-cap")
+    assert raises.label == "Raise the cap to \\$2\\.80 for the other 2 takes"
+    assert (raises.proto.type, app.button(key="experiment-resume").proto.type) == ("primary", "secondary")
+    app.button(key="experiment-raise-cap").click().run()
+    row = of(deps, one).experiment
+    assert (row.state, row.cap_micros) == ("running", 2_800_000)
+    assert "The cap is \\$2\\.80; it goes on." in said(app)
+    ticks(desk, 2)
+    assert of(deps, one).counts["processing"] == 4
+    change.raise_cap(deps, LOCAL_VIEWER, one, cap_usd=2.0)
+    assert of(deps, one).experiment.cap_micros == 2_800_000, "whoever presses later lowers nothing"
+
+
+def test_one_whose_takes_are_all_here_says_so_and_what_comes_next(
+    visit: Visit, desk: Desk, deps: Deps
+) -> None:
+    one = running(desk, axes={"prompt": PROMPTS})
+    assert "Running" in badges(visit(ONE, id=one, step="run"))
+    come_home(desk, one)
+    app = visit(ONE, id=one, step="run")
+    assert "All takes are here" in badges(app)
+    assert "step=judge" in link(app, "Next: judge pairs of them")
+    assert "All takes are here" in badges(visit(LIST))
+
+
+def badges(app: AppTest) -> str:
+    return " ".join(str(item.value) for item in app.get("markdown") if "-badge[" in str(item.value))

@@ -12,7 +12,7 @@ from backend.models import Cell, Experiment
 from backend.services.access import Viewer
 from backend.services.audit.record import Action, record
 from backend.services.deps import Deps
-from backend.services.experiments.control import CLOSED
+from backend.services.experiments.control import CLOSED, resume_within
 from backend.services.experiments.create import trial_rows
 from backend.services.experiments.plan import CAP_MAX_USD, REPEATS_MAX, TAKES_MAX
 from backend.services.experiments.planning.cells import PlannedCell, check_cells
@@ -71,6 +71,33 @@ def change_cells(
                 object_id=experiment_id, changed=changed,
             )  # fmt: skip
         return running.get(session, experiment_id)
+
+
+def raise_cap(deps: Deps, viewer: Viewer, experiment_id: str, *, cap_usd: float) -> Experiment:
+    """Its cap is at least this from now on, and it goes on if it was paused, in one transaction.
+
+    Whoever presses second raises nothing further, and a cap that is higher meanwhile, or was taken away,
+    stays so.
+
+    Raises:
+        NotFound, NotAllowed: it is not this viewer's to run.
+        StateConflict: it is closed.
+        InvalidRequest: that is no cap.
+    """
+    faults: dict[str, str] = {}
+    wanted = FieldReader({"cap_usd": cap_usd}, faults).number("cap_usd", CAP_MAX_USD, "an amount above 0")
+    if faults or wanted is None:
+        raise InvalidRequest(faults or {"cap_usd": "is missing"})
+    with deps.store.begin() as session:
+        row = get_open(session, viewer, experiment_id)
+        if row.cap_micros is not None and row.cap_micros < to_micros(wanted):
+            changed = {"cap_micros": (row.cap_micros, to_micros(wanted))}
+            running.change(session, experiment_id, cap_micros=to_micros(wanted))
+            record(
+                session, deps, viewer, Action.EXPERIMENT_CHANGED, object_type="experiment",
+                object_id=experiment_id, changed=changed,
+            )  # fmt: skip
+        return resume_within(deps, session, viewer, running.get(session, experiment_id))
 
 
 def read_raise(given: Mapping[str, Any], faults: dict[str, str]) -> int:

@@ -90,16 +90,20 @@ def resume(deps: Deps, viewer: Viewer, experiment_id: str) -> Experiment:
         StateConflict: it is not started, or closed.
     """
     with deps.store.begin() as session:
-        experiment = _get_started(session, viewer, experiment_id)
-        if experiment.state != S.PAUSED:
-            return experiment
-        canary = experiment.canary > 0
-        if canary:
-            running.try_blocked_again(session, experiment_id)
-        else:
-            running.begin_wave(session, experiment_id)
-        state = S.CANARY if canary else S.RUNNING
-        return _move(deps, session, viewer, experiment, Action.EXPERIMENT_RESUMED, state=state, why=None)
+        return resume_within(deps, session, viewer, _get_started(session, viewer, experiment_id))
+
+
+def resume_within(deps: Deps, session: Session, viewer: Viewer, experiment: Experiment) -> Experiment:
+    """The same of one that is started and locked; one that isn't paused stays as it is."""
+    if experiment.state != S.PAUSED:
+        return experiment
+    canary = experiment.canary > 0
+    if canary:
+        running.try_blocked_again(session, experiment.id)
+    else:
+        running.begin_wave(session, experiment.id)
+    state = S.CANARY if canary else S.RUNNING
+    return _move(deps, session, viewer, experiment, Action.EXPERIMENT_RESUMED, state=state, why=None)
 
 
 def close(deps: Deps, viewer: Viewer, experiment_id: str) -> Experiment:

@@ -32,13 +32,14 @@ TOO_EARLY = {"words": "Too early: nobody has voted yet.", "code": "too_early", "
 @dataclass(frozen=True)
 class ExperimentSummary:
     """An experiment at one moment, without its cells. counts: how many of its takes are how far, by each
-    word of `COUNTED`."""
+    word of `COUNTED`; not_made: how many of those that count as failed could not be made, so cost nothing."""
 
     experiment: Experiment
     cell_number: int
     counts: Mapping[str, int]
     votes: int
     verdict: Mapping[str, Any]
+    not_made: int
     spent_micros: int  #: what its takes were billed or, until then, have reserved; in millionths of a USD
 
 
@@ -195,6 +196,8 @@ def _summaries(session: Session, rows: Sequence[Experiment]) -> list[ExperimentS
     for experiment_id, state, job_state, number in plans.count_trials(session, ids):
         if status := _counts_as(state, job_state):
             counted.setdefault(experiment_id, Counter())[status] += number
+        if state == TrialState.BLOCKED:
+            counted[experiment_id][state] += number
     return _summed_up(session, rows, plans.count_cells(session, ids), counted)
 
 
@@ -212,6 +215,8 @@ def _views(session: Session, rows: Sequence[Experiment]) -> list[ExperimentView]
         trials.setdefault(trial.experiment_id, {}).setdefault(trial.cell_id, []).append(trial)
         if status := status_of(trial):
             counted.setdefault(trial.experiment_id, Counter())[status] += 1
+        if trial.state == TrialState.BLOCKED:
+            counted[trial.experiment_id][trial.state] += 1
     summed_up = _summed_up(session, rows, {one: len(of) for one, of in cells.items()}, counted)
     return [
         ExperimentView(
@@ -237,6 +242,7 @@ def _summed_up(
             {word: counted.get(row.id, Counter())[word] for word in COUNTED},
             votes.get(row.id, 0),
             told_verdict(row, found[row.id].data["finding"]["verdict"] if row.id in found else TOO_EARLY),
+            counted.get(row.id, Counter())[TrialState.BLOCKED],
             spent.get(row.id, 0),
         )
         for row in rows

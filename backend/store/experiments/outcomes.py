@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import BigInteger, Select, and_, case, cast, func, insert, update
+from sqlalchemy import BigInteger, Select, and_, case, cast, func, insert, or_, update
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
@@ -79,6 +79,20 @@ def list_failed(session: Session, experiment_id: str) -> Sequence[Trial]:
         .order_by(col(Trial.id))
     )
     return session.exec(query).all()
+
+
+def list_failed_cells(session: Session, experiment_id: str) -> Sequence[Cell]:
+    """The cells that were not dropped, of which a take has failed or could not be made."""
+    failed = col(Trial.state) == TrialState.MADE, col(Job.state) == JobState.FAILED
+    query = (
+        select(Cell)
+        .join(Trial, col(Trial.cell_id) == col(Cell.id))
+        .join(Job, col(Job.id) == col(Trial.job_id), isouter=True)
+        .where(Cell.experiment_id == experiment_id, col(Cell.dropped_at).is_(None))
+        .where(or_(col(Trial.state) == TrialState.BLOCKED, and_(*failed)))
+        .order_by(col(Cell.position))
+    )
+    return list({cell.id: cell for cell in session.exec(query)}.values())
 
 
 def last_numbers(session: Session, cell_ids: Sequence[str]) -> dict[str, int]:

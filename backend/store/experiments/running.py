@@ -3,7 +3,7 @@
 Whoever changes an experiment has its row locked first, then its trials, then jobs and ledger.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -200,11 +200,13 @@ def begin_wave(session: Session, experiment_id: str) -> None:
     )
 
 
-def try_blocked_again(session: Session, experiment_id: str) -> int:
-    """The places that could not get a take wait for one again; returns how many these were."""
+def try_blocked_again(session: Session, experiment_id: str, *, but: Collection[str] = ()) -> int:
+    """The places that could not get a take wait for one again; returns how many these were. but: cells of
+    which none does."""
     tried = session.connection().execute(
         update(Trial)
         .where(col(Trial.experiment_id) == experiment_id, col(Trial.state) == TrialState.BLOCKED)
+        .where(col(Trial.cell_id).not_in(but))
         .values(state=TrialState.PLANNED, why=None)
     )
     return int(tried.rowcount)

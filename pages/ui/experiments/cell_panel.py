@@ -33,7 +33,7 @@ def draw_cell(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: boo
         if cell.request.get("prompt"):
             st.code(str(cell.request["prompt"]), language=None, wrap_lines=True)
         for why, number in _not_made(found, cell).items():
-            st.caption(f":material/error: {text.plain(f'{words.takes(number)} not made. {why}')}")
+            st.caption(f":material/error: {text.plain(words.not_made(why, number))}")
         with st.container(horizontal=True, vertical_alignment="bottom", key="cell-acts"):
             st.button(
                 "Show its takes in the gallery", key="cell-takes", icon=":material/grid_view:",

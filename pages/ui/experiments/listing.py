@@ -12,8 +12,9 @@ from pages.ui.experiments import example, steps, words
 WHY_SEVERAL = "Videos of one prompt differ; so judge prompts by several takes"
 #: So many stand on a page.
 PAGE_SIZE = 50
+Colour = Literal["gray", "blue", "orange", "green"]
 #: state -> what people call it, its icon and its colour
-STATES: Mapping[str, tuple[str, str, Literal["gray", "blue", "orange"]]] = {
+STATES: Mapping[str, tuple[str, str, Colour]] = {
     "draft": ("Draft", "edit_note", "gray"),
     "canary": ("First takes", "science", "blue"),
     "running": ("Running", "timelapse", "blue"),
@@ -22,9 +23,24 @@ STATES: Mapping[str, tuple[str, str, Literal["gray", "blue", "orange"]]] = {
 }
 
 
-def draw_state(state: str) -> None:
-    """A state as a badge: a word with its icon."""
-    word, icon, colour = STATES[state]
+def coming(counts: Mapping[str, int]) -> int:
+    """How many takes are still on their way, or wait for somebody."""
+    return sum(counts.get(word, 0) for word in ("planned", "processing", "held"))
+
+
+def state_badge(state: str, counts: Mapping[str, int]) -> tuple[str, str, Colour]:
+    """What people call its state, its icon and its colour: of one that runs, also that all takes are here."""
+    total, here = sum(counts.values()), counts.get("completed", 0)
+    if state != "running" or coming(counts) or not total:
+        return STATES[state]
+    if here == total:
+        return "All takes are here", "task_alt", "green"
+    return f"{here:,} of {words.takes(total)} {'is' if here == 1 else 'are'} here", "task_alt", "orange"
+
+
+def draw_state(state: str, counts: Mapping[str, int]) -> None:
+    """A state as a badge: a word with its icon. counts: how far its takes are."""
+    word, icon, colour = state_badge(state, counts)
     st.badge(word, icon=f":material/{icon}:", color=colour)
 
 
@@ -38,7 +54,7 @@ def draw_list(found: Sequence[Mapping[str, Any]]) -> None:
                     steps.ONE, label=f"**{text.plain(about['name'])}**",
                     query_params={steps.ID: about["id"]},
                 )  # fmt: skip
-                draw_state(about["state"])
+                draw_state(about["state"], about["takes"])
                 if waits.words:
                     says = f"{waits.step.capitalize()}: {waits.words}"
                     st.badge(says, icon=":material/notifications:", color="orange")
@@ -46,7 +62,11 @@ def draw_list(found: Sequence[Mapping[str, Any]]) -> None:
                 st.markdown(text.plain(steps.verdict_words(about)))
             votes, spent = about["votes"], words.spent(about["spent_usd"], about["cap_usd"])
             judged = f"{votes:,} {'vote' if votes == 1 else 'votes'}"
-            st.caption(text.plain(f"{words.takes_of(about['takes'])} · {spent} · {judged}"))
+            st.caption(
+                text.plain(
+                    f"{words.takes_of(about['takes'], not_made=about['not_made'])} · {spent} · {judged}"
+                )
+            )
 
 
 def draw_empty(*, may_plan: bool) -> None:

@@ -1,6 +1,7 @@
 """Steps three and four: the first takes, and the matrix of all, with what can be done while it runs."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import streamlit as st
@@ -11,21 +12,23 @@ from backend.domain.experiments.words import TrialState
 from backend.models import Experiment
 from backend.services.access import Viewer
 from backend.services.deps import Deps
-from backend.services.experiments import control, retry, view
+from backend.services.experiments import view
 from backend.services.experiments.judging import raters
 from backend.services.experiments.view import ExperimentView
 from backend.services.live.greeting import newest_move
 from pages.ui import components, context, live, shell, text
-from pages.ui.experiments import cell_panel, grow_panel, listing, matrix, steps, words
+from pages.ui.experiments import cell_panel, listing, matrix, run_actions, steps, words
 from pages.ui.experiments.plan.form import axis_words
+from pages.ui.experiments.steps import Step
 from pages.ui.library import wall
 
 #: While it moves, its figures are looked at so often at least, in seconds.
 LOOK_S = 5.0
-_MOVING = frozenset({"canary", "running"})
 #: A first take in one of these states is neither here nor given up.
 _ON_THE_WAY = frozenset({"planned", "processing"})
 _NAMES = "experiment:names:"
+#: So many reasons why takes could not be made are told.
+REASONS_MAX = 3
 SIGHTED = (
     "The matrix shows which take is of which cell. Whoever has seen that no longer judges blind: your votes "
     "from then on are kept apart, and don't count in the verdict."
@@ -50,6 +53,7 @@ def _canary_part(deps: Deps, viewer: Viewer, fresh: ExperimentView, *, may_run: 
     first = matrix.first_takes(fresh)
     states = [take["state"] for one in first for take in one["takes"]]
     st.caption(words.first_takes(states, waits=fresh.experiment.state == "canary"))
+    _draw_not_made(fresh)
     data: dict[str, Any] = {"columns": [], "rows": [{"label": "", "cells": first}]}
     _draw_matrix(deps, viewer, fresh, data, key="canary-matrix", blind=True)
     if fresh.experiment.state == "canary" and may_run:
@@ -64,7 +68,7 @@ def _draw_go_on(found: ExperimentView, *, on_the_way: int) -> None:
     label = f"Go on {'unseen ' if on_the_way else ''}with {words.takes(len(rest))}"
     st.button(
         text.plain(f"{label} · {text.dollars(micros / 1e6)}" if micros else label), key="experiment-go-on",
-        type="secondary" if on_the_way else "primary", icon=":material/play_arrow:", on_click=_do,
+        type="secondary" if on_the_way else "primary", icon=":material/play_arrow:", on_click=run_actions.do,
         args=("go on", found.experiment.id),
         help=f"{words.takes(on_the_way)} of the first ones are not here yet." if on_the_way else None,
     )  # fmt: skip
@@ -79,7 +83,7 @@ def draw_run(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: bool
     if row.why and row.state in ("paused", "closed"):
         st.warning(text.plain(row.why), icon=f":material/{listing.STATES[row.state][1]}:")
     if may_run:
-        _draw_actions(deps, viewer, found)
+        run_actions.draw_actions(deps, viewer, found, run_actions.find_offers(deps, found))
     named = _names_are_shown(deps, viewer, found)
     across = _pick_columns(found) if named else None
 
@@ -91,7 +95,10 @@ def draw_run(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: bool
             data = matrix.matrix_data(fresh, across=across)
             _draw_matrix(deps, viewer, fresh, data, key="matrix")
 
-    _draw_part(deps, viewer, found, part)
+    _draw_part(
+        deps, viewer, found, part,
+        watch=lambda fresh: run_actions.find_offers(deps, fresh) if may_run else None,
+    )  # fmt: skip
     if named:
         cell_panel.draw_cell(deps, viewer, found, may_run=may_run)
     else:
@@ -99,26 +106,36 @@ def draw_run(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: bool
 
 
 def _draw_part(
-    deps: Deps, viewer: Viewer, found: ExperimentView, draw: Callable[[ExperimentView], None]
+    deps: Deps,
+    viewer: Viewer,
+    found: ExperimentView,
+    draw: Callable[[ExperimentView], None],
+    *,
+    watch: Callable[[ExperimentView], Hashable] = lambda _: None,
 ) -> None:
     """Drawn now, whenever its takes move on, and every few seconds while it goes on.
 
-    The page is drawn anew when its state changes, or another cell was chosen.
+    The page is drawn anew when its state changes, when another cell was chosen, and when what the rest of
+    the page depends on does. watch: what that is besides.
     """
-
     row, chosen = found.experiment, st.query_params.get(steps.CELL)
+
+    def on_page(seen: ExperimentView) -> Hashable:
+        state = seen.experiment.state
+        return state, seen.experiment.why, listing.state_badge(state, seen.counts), watch(seen)
+
+    before = on_page(found)
 
     def redraw() -> None:
         try:
             fresh = view.get_experiment(deps, viewer, row.id) if context.is_refreshing() else found
-            is_other = st.query_params.get(steps.CELL) != chosen
-            if is_other or (fresh.experiment.state, fresh.experiment.why) != (row.state, row.why):
+            if st.query_params.get(steps.CELL) != chosen or (fresh is not found and on_page(fresh) != before):
                 st.rerun()
             draw(fresh)
         except StoreUnavailable:  # the next look may find it again
             shell.draw_database_away()
 
-    moves = row.state in _MOVING
+    moves = row.state in run_actions.MOVING or found.counts["processing"]  # what was sent comes home
     st.fragment(redraw, run_every=(live.TICK_S if live.is_down() else LOOK_S) if moves else None)()
 
 
@@ -126,54 +143,37 @@ def _draw_progress(found: ExperimentView) -> None:
     counts = found.counts
     total = max(1, sum(counts.values()))
     waves = {trial.wave for of in found.trials.values() for trial in of if trial.job_id}
-    says = [words.takes_of(counts), f"spent {words.spent_of(found)}"]
+    says = [words.takes_of(counts, not_made=found.not_made), f"spent {words.spent_of(found)}"]
     says += [f"{counts['processing']:,} in progress"] if counts["processing"] else []
     says += [f"wave {len(waves)}"] if len(waves) > 1 else []
     st.markdown(text.plain(" · ".join(says)))
     st.progress(counts["completed"] / total)
+    _draw_not_made(found)
+    if found.experiment.state == "running" and not listing.coming(counts):
+        _draw_way_on(found)
 
 
-def _draw_actions(deps: Deps, viewer: Viewer, found: ExperimentView) -> None:
-    row, counts = found.experiment, found.counts
-    with st.container(horizontal=True, vertical_alignment="center", key="run-actions"):
-        if row.state == "paused":
-            st.button("Resume", key="experiment-resume", type="primary", icon=":material/play_arrow:",
-                      on_click=_do, args=("resume", row.id))  # fmt: skip
-        if row.state in _MOVING:
-            st.button("Pause", key="experiment-pause", icon=":material/pause:", on_click=_do,
-                      args=("pause", row.id),
-                      help="Nothing more is made; what was sent comes home.")  # fmt: skip
-        if counts["failed"] and row.state != "closed":
-            st.button(f"Retry what failed · {counts['failed']:,}", key="experiment-retry",
-                      icon=":material/refresh:", on_click=_do, args=("retry", row.id),
-                      help="Each gets a new take in its place, which is paid like any other.")  # fmt: skip
-        if row.state != "closed":
-            grow_panel.draw_growth(deps, viewer, found)
-            with st.popover("Close", icon=":material/lock:", key="closing"):
-                st.caption("No take is made and no vote is taken any more; what is there stays.")
-                st.button("Close for good", key="experiment-close", on_click=_do, args=("close", row.id))
+def _draw_not_made(found: ExperimentView) -> None:
+    """Why places have no take."""
+    why = Counter(one.why or "" for of in found.trials.values() for one in of if one.state == "blocked")
+    for reason, number in why.most_common(REASONS_MAX):
+        st.caption(f":material/error: {text.plain(words.not_made(reason, number))}")
 
 
-def _do(what: str, experiment_id: str) -> None:
-    deps, viewer = context.deps(), context.viewer()
-    with context.errors_as_notices():
-        match what:
-            case "go on":
-                control.go_on(deps, viewer, experiment_id)
-                steps.go(steps.Step.RUN)
-                context.notify("It goes on.", ":material/play_arrow:")
-            case "pause":
-                control.pause(deps, viewer, experiment_id)
-                context.notify("It is paused; what was sent comes home.", ":material/pause:")
-            case "resume":
-                control.resume(deps, viewer, experiment_id)
-                context.notify("It goes on.", ":material/play_arrow:")
-            case "retry":
-                retry.retry(deps, viewer, experiment_id)
-                context.notify("What failed is made again.", ":material/refresh:")
-            case "close":
-                control.close(deps, viewer, experiment_id)
-                context.notify("It is closed.", ":material/lock:")
+def _draw_way_on(found: ExperimentView) -> None:
+    """Nothing is on its way any more: what comes next, and the way there."""
+    waits = steps.waiting_step(
+        {"state": found.experiment.state, "takes": found.counts, "verdict": found.verdict}
+    )
+    label = {Step.JUDGE: "Judge pairs of them", Step.LEARN: "See what the votes say"}.get(waits.step)
+    with st.container(horizontal=True, vertical_alignment="center", key="way-on"):
+        st.markdown(text.plain(f"{listing.state_badge('running', found.counts)[0]}."), width="content")
+        if label is None:
+            return
+        st.page_link(
+            steps.ONE, label=f"Next: {label[0].lower()}{label[1:]}", icon=":material/arrow_forward:",
+            query_params={steps.ID: found.experiment.id, steps.STEP: str(waits.step)},
+        )  # fmt: skip
 
 
 def _names_are_shown(deps: Deps, viewer: Viewer, found: ExperimentView) -> bool:
@@ -217,7 +217,8 @@ def _draw_matrix(
     row = found.experiment
     about = {
         **data, "id": row.id, "blind": blind, "chosen": st.query_params.get(steps.CELL, ""),
-        "me": wall.who_looks(viewer), "moves": row.state in _MOVING, "newest_move": newest_move(deps),
+        "me": wall.who_looks(viewer), "moves": row.state in run_actions.MOVING,
+        "newest_move": newest_move(deps),
     }  # fmt: skip
     components.draw_matrix(about, key=key, on_cell=_choose, args=(key,))
 

@@ -13,7 +13,7 @@ CELLS_MAX = 60
 
 def told(deps: Deps, viewer: Viewer, found: ExperimentSummary) -> dict[str, Any]:
     """An experiment that this viewer may see; its verdict is worked out, if nobody has looked yet."""
-    about = view.experiment_json(found)
+    about = {**view.experiment_json(found), "not_made": found.not_made}
     if found.votes and found.cell_number <= CELLS_MAX:
         about["verdict"] = findings.current_verdict(deps, viewer, found.experiment.id)
     return about

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from backend.models import Cell
 from backend.services.experiments.planning.naming import combination_words
 from backend.services.experiments.quote import PlanFigures
+from backend.services.experiments.retry import Coming
 from backend.services.experiments.view import ExperimentView
 from pages.ui import text
 
@@ -153,15 +154,58 @@ def first_takes(states: Sequence[str], *, waits: bool) -> str:
     return f"{said} {'is' if here == 1 else 'are'} here{rest}."
 
 
-def takes_of(counts: Mapping[str, int]) -> str:
-    """How far its takes have come: "18 of 24 takes, 2 failed".
+def takes_of(counts: Mapping[str, int], *, not_made: int = 0) -> str:
+    """How far its takes have come: "18 of 24 takes, 2 failed". not_made: of what counts as failed, so many
+    were never sent.
 
     >>> takes_of({"completed": 3, "processing": 1, "failed": 0, "held": 0, "planned": 4})
     '3 of 8 takes'
-    >>> takes_of({"completed": 1, "processing": 0, "failed": 2, "held": 1, "planned": 0})
-    '1 of 4 takes, 2 failed, 1 needs a decision'
+    >>> takes_of({"completed": 1, "failed": 2, "held": 1}, not_made=1)
+    '1 of 4 takes, 1 failed, 1 could not be made, 1 needs a decision'
     """
     words = f"{counts.get('completed', 0):,} of {takes(sum(counts.values()))}"
-    failed, held = counts.get("failed", 0), counts.get("held", 0)
+    failed, held = counts.get("failed", 0) - not_made, counts.get("held", 0)
     words += f", {failed:,} failed" if failed else ""
+    words += f", {not_made:,} could not be made" if not_made else ""
     return words + (f", {held:,} {'needs' if held == 1 else 'need'} a decision" if held else "")
+
+
+def not_made(why: str, number: int) -> str:
+    """Why so many places have no take. why: as it is kept."""
+    said = why.removeprefix("This take can't be made; nothing was sent or charged. ")
+    free = " Nothing was sent or charged." if said != why else ""
+    return f"{takes(number)} could not be made.{free} {said}"
+
+
+def not_again(why: str, number: int) -> str:
+    """Why so many takes are left out of a retry."""
+    return f"{takes(number)} can't be made again for now. {why}"
+
+
+def again_what(failed: int, not_made: int) -> str:
+    """What is made again: "3 that failed", "2 that failed or could not be made"."""
+    kinds = ["failed"] * bool(failed) + ["could not be made"] * bool(not_made)
+    return f"{failed + not_made:,} that {' or '.join(kinds)}"
+
+
+def for_at_most(coming: Coming) -> str:
+    """What takes cost at most, behind what a button does.
+
+    >>> for_at_most(Coming(3, 1_260_000, 1)), for_at_most(Coming(1, 0, 1)), for_at_most(Coming(1))
+    (' · up to $1.26 + 1 without a known price', ' · price not known', '')
+    """
+    if coming.takes == coming.unpriced:
+        return " · price not known" if coming.takes else ""
+    said = f" · up to {text.dollars(coming.at_most_micros / 1e6)}" if coming.at_most_micros else ""
+    more = f"{coming.unpriced:,} without a known price"
+    return said + ((f" + {more}" if said else f" · {more}") if coming.unpriced else "")
+
+
+def retried(number: int, state: str) -> str:
+    """What became of a retry. state: of the experiment, then."""
+    if not number:
+        goes = " It goes on." if state == "running" else ""
+        return f"Nothing was made again: somebody was first, or nothing of it can be made any more.{goes}"
+    if state == "paused":
+        return f"{takes(number)} {'waits' if number == 1 else 'wait'} to be made again, until it is resumed."
+    return f"{takes(number)} {'is' if number == 1 else 'are'} made again."

@@ -136,6 +136,7 @@ TABLE: Mapping[str, Asks] = {
     "experiments.reuse.count_generated": needs(SEE)(REQUEST),
     "experiments.reuse.list_generated": needs(SEE)(REQUEST),
     "experiments.change.change_cells": needs(Do.EXPERIMENT)("none"),
+    "experiments.change.raise_cap": needs(Do.EXPERIMENT)("none", cap_usd=1.0),
     "experiments.change.get_open": Asks(_in_session, (Do.EXPERIMENT,)),
     "experiments.extend.extend_experiment": needs(Do.EXPERIMENT)("none", {}),
     "experiments.extend.plan_extension": needs(Do.EXPERIMENT)("none", {}),
@@ -164,8 +165,12 @@ TABLE: Mapping[str, Asks] = {
     "experiments.control.go_on": needs(Do.EXPERIMENT)("none"),
     "experiments.control.pause": needs(Do.EXPERIMENT)("none"),
     "experiments.control.resume": needs(Do.EXPERIMENT)("none"),
+    "experiments.control.resume_within": told(
+        "a part of `resume` and of `retry_failed`, which ask", lambda f, g: None
+    ),
     "experiments.control.start": needs(Do.EXPERIMENT)("none"),
     "experiments.retry.retry": needs(Do.EXPERIMENT)("none"),
+    "experiments.retry.retry_failed": needs(Do.EXPERIMENT)("none"),
     "experiments.rights.get_to_run": Asks(_in_session, (Do.EXPERIMENT,)),
     "takes.cancel.cancel_if_unsent": told(
         "a part of closing an experiment, which asks; what was sent stays as it is", lambda f, g: None

@@ -48,8 +48,8 @@ def _failing(session: Session, experiment: Experiment, wave: int) -> str | None:
         return None
     return (
         f"{failed} of the last {ended} takes failed, which is surely more than {share:.0%}. Nothing more is "
-        "made, and what was sent comes home. See what they say; retry what failed, or resume to go on all "
-        "the same."
+        "made, and what was sent comes home. See what they say; then retry what failed and resume, or resume "
+        "without that."
     )
 
 
