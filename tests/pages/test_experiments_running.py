@@ -15,7 +15,7 @@ from tests.pages.conftest import Desk, link, words
 from tests.pages.test_experiments import LIST, ONE, come_home, of, running, vote
 from tests.services.experiments.building import PROMPTS, retire_model_of, ticks
 from tests.viewers import LOCAL_VIEWER
-from tests.world import UNPRICED
+from tests.world import UNPRICED, run_sql
 
 Visit = Callable[..., AppTest]
 
@@ -177,3 +177,29 @@ def test_one_whose_takes_are_all_here_says_so_and_what_comes_next(
 
 def badges(app: AppTest) -> str:
     return " ".join(str(item.value) for item in app.get("markdown") if "-badge[" in str(item.value))
+
+
+def test_an_emptied_cap_takes_it_away_and_what_that_means_is_said_before(
+    visit: Visit, desk: Desk, deps: Deps
+) -> None:
+    one = running(desk, axes={"prompt": PROMPTS}, repeats=2, cap_usd=1.5)
+    app = visit(ONE, id=one, step="run")
+    app.session_state["growing"] = True
+    app.run()
+    (field,) = [one for one in app.number_input if one.label == "Spends at most (USD)"]
+    assert (field.value, field.proto.HasField("default")) == (1.5, False), (
+        "else no browser lets it be emptied"
+    )
+    field.set_value(None).run()
+    run_sql(deps, "UPDATE experiment SET version = version + 1")  # a take of it was made meanwhile
+    app.run()
+    assert "Without a cap it spends whatever its takes cost, as far as budgets let it" in words(app)
+    assert "The 2 takes still to be made\\: up to \\$1\\.40" in words(app)
+    assert app.button(key="experiment-extend").label == "Take the cap away"
+    app.button(key="experiment-extend").click().run()
+    assert of(deps, one).experiment.cap_micros is None
+    assert "It has no cap any more\\. Resume it to go on" in said(app)
+    app = visit(ONE, id=one, step="run")
+    assert "experiment-raise-cap" not in keys(app)
+    app.button(key="experiment-resume").click().run()
+    assert ticks(desk, 2) == 2

@@ -85,6 +85,19 @@ def look_ahead(deps: Deps, found: ExperimentView) -> Ahead:
     return Ahead(_sum(failed, priced), _sum(not_made, priced), _sum(waiting, priced), dict(refused))
 
 
+def still_to_make(deps: Deps, found: ExperimentView) -> Coming:
+    """The takes that are planned and not made, and what they cost at most. found: one that may be seen."""
+    standing = {one.id: one for one in found.cells if one.dropped_at is None}
+    planned = Counter(
+        one.cell_id
+        for cell in standing
+        for one in found.trials.get(cell, ())
+        if one.state == TrialState.PLANNED
+    )
+    makeable = look_at_cells(deps, found.experiment, [standing[cell] for cell in planned])
+    return _sum(planned, makeable.ceilings)
+
+
 def retry(deps: Deps, viewer: Viewer, experiment_id: str) -> Experiment:
     """As `retry_failed`; one that is paused stays so. Raises as it does."""
     return retry_failed(deps, viewer, experiment_id).experiment

@@ -7,7 +7,7 @@ import streamlit as st
 from backend.domain.errors import InvalidRequest
 from backend.services.access import Viewer
 from backend.services.deps import Deps
-from backend.services.experiments import extend
+from backend.services.experiments import extend, retry
 from backend.services.experiments.view import ExperimentView
 from backend.services.gallery import takes as gallery
 from pages.ui import context, text
@@ -23,15 +23,17 @@ def draw_growth(deps: Deps, viewer: Viewer, found: ExperimentView) -> None:
             return
         body = _draw_fields(deps, found)
         if not body:
-            st.caption("Add values: they are combined with all others. Or set another cap.")
+            st.caption("Add values: they are combined with all others. Or set another cap; empty: none.")
             return
+        if "cap_usd" in body and body["cap_usd"] is None:
+            st.caption(text.plain(words.without_cap(retry.still_to_make(deps, found))))
         try:
             figures = extend.plan_extension(deps, viewer, found.experiment.id, body).figures
         except InvalidRequest as error:
             for field, fault in error.fields.items():
                 st.error(text.plain(f"{field} {fault}"), icon=":material/error:")
             return
-        label = "Set the cap"
+        label = "Set the cap" if body.get("cap_usd") else "Take the cap away"
         if figures is not None:
             st.caption(text.plain(words.price(figures, is_demo=deps.settings.is_demo)))
             label = words.make_button(figures, is_demo=deps.settings.is_demo)
@@ -57,18 +59,26 @@ def _draw_fields(deps: Deps, found: ExperimentView) -> dict[str, Any]:
         titles = {model.id: model.title for model in gallery.list_usable_models(deps)}
         body["axes"] = {axis: [typed(axis, value, params, titles) for value in chosen]}
     cap = None if row.cap_micros is None else row.cap_micros / 1e6
+    # A field with a default can't be emptied: it fills itself in again.
+    key = f"grow-cap:{row.id}:{row.cap_micros}"
+    st.session_state.setdefault(key, cap)
     wanted = st.number_input(
-        "Spends at most (USD)", 0.01, None, value=cap, key=f"grow-cap:{row.id}:{row.version}", step=1.0,
-        format="%.2f", placeholder="no cap",
+        "Spends at most (USD)", 0.01, None, value=None, key=key, step=1.0, format="%.2f",
+        placeholder="no cap",
     )  # fmt: skip
-    if wanted is not None and wanted != cap:
+    if wanted != cap:
         body["cap_usd"] = wanted
     return body
 
 
 def _extend(experiment_id: str, body: dict[str, Any]) -> None:
     with context.errors_as_notices():
-        extend.extend_experiment(context.deps(), context.viewer(), experiment_id, body)
+        row = extend.extend_experiment(context.deps(), context.viewer(), experiment_id, body)
         for key in [key for key in st.session_state if str(key).startswith("grow-values:")]:
             st.session_state[key] = []
-        context.notify("It is added, and made with the rest.", ":material/add:")
+        said = ["It is added, and made with the rest."] if "axes" in body else []
+        if "cap_usd" in body:
+            cap = row.cap_micros
+            said.append(f"The cap is {text.dollars(cap / 1e6)}." if cap else "It has no cap any more.")
+        said += ["Resume it to go on."] if row.state == "paused" else []
+        context.notify(text.plain(" ".join(said)), ":material/add:")

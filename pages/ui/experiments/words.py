@@ -201,6 +201,13 @@ def for_at_most(coming: Coming) -> str:
     return said + ((f" + {more}" if said else f" · {more}") if coming.unpriced else "")
 
 
+def without_cap(coming: Coming) -> str:
+    """What it means to take the cap away. coming: the takes that are still to be made."""
+    rest = f" The {takes(coming.takes)} still to be made: {for_at_most(coming).removeprefix(' · ')}."
+    said = "Without a cap it spends whatever its takes cost, as far as budgets let it."
+    return said + (rest if coming.takes else "")
+
+
 def retried(number: int, state: str) -> str:
     """What became of a retry. state: of the experiment, then."""
     if not number:
