@@ -6,7 +6,7 @@ from backend.domain.access.roles import Do
 from backend.domain.errors import NotFound
 from backend.services.experiments import view
 from pages.ui import context, rights, text
-from pages.ui.experiments import gallery_way, judge_step, listing, price, run, steps
+from pages.ui.experiments import gallery_way, judge_step, listing, matrix, price, run, steps
 from pages.ui.experiments.learning import learn
 from pages.ui.experiments.plan import editor, kept_plan
 from pages.ui.experiments.steps import Step
@@ -42,7 +42,10 @@ with st.container(horizontal=True, vertical_alignment="center", key="experiment-
     listing.draw_state(row.state, found.counts)
 if row.question:
     st.caption(text.plain(row.question))
-steps.draw_steps(row.id, step, waits)
+steps.draw_steps(
+    row.id, step, waits, was_started=row.started_at is not None,
+    has_canary=row.canary > 0 or bool(matrix.first_takes(found)),
+)  # fmt: skip
 match step:
     case Step.PLAN:
         kept_plan.draw_kept_plan(found, may_run=may_run)

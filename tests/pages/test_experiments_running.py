@@ -8,12 +8,12 @@ from streamlit.testing.v1 import AppTest
 
 from backend.domain.states import JobEvent
 from backend.services.deps import Deps
-from backend.services.experiments import change, extend, waves
+from backend.services.experiments import change, control, extend, waves
 from backend.store.experiments.plans import TrialNow
 from pages.ui import context
-from tests.pages.conftest import Desk, link, words
+from tests.pages.conftest import Desk, link, rows_of, shown, words
 from tests.pages.test_experiments import LIST, ONE, come_home, of, running, vote
-from tests.services.experiments.building import PROMPTS, retire_model_of, ticks
+from tests.services.experiments.building import PROMPTS, make_experiment, retire_model_of, ticks
 from tests.viewers import LOCAL_VIEWER
 from tests.world import UNPRICED, run_sql
 
@@ -203,3 +203,58 @@ def test_an_emptied_cap_takes_it_away_and_what_that_means_is_said_before(
     assert "experiment-raise-cap" not in keys(app)
     app.button(key="experiment-resume").click().run()
     assert ticks(desk, 2) == 2
+
+
+def test_before_two_takes_are_here_nobody_is_sent_to_judge_and_the_first_time_pairs_are_not_more(
+    visit: Visit, desk: Desk, deps: Deps
+) -> None:
+    draft = make_experiment(deps, LOCAL_VIEWER).experiment.id
+    app = visit(ONE, id=draft, step="learn")
+    assert "nothing is made yet; it is started once its price is paid" in words(app)
+    assert "step=price" in link(app, "The step Price")
+    one = running(desk, axes={"prompt": PROMPTS})
+    app = visit(ONE, id=one, step="learn")
+    assert "its takes\\. 0 of 2 takes are here; once two are, there is something to judge" in words(app)
+    assert "next-judge" not in keys(app)
+    assert "step=run" in link(app, "The step Run")
+    come_home(desk, one, ("stored", "failed"))
+    app = visit(ONE, id=one, step="learn")
+    assert "1 of 2 takes, 1 failed\\: nothing is on its way any more" in words(app)
+    assert "next-judge" not in keys(app)
+    two = running(desk, axes={"prompt": PROMPTS}, name="Another one", reuse=False)
+    come_home(desk, two)
+    assert visit(ONE, id=two, step="learn").button(key="next-judge").label == "Judge pairs"
+
+
+def test_what_was_reused_cost_nothing_anew_and_a_step_that_never_was_is_not_ticked(
+    visit: Visit, desk: Desk, deps: Deps
+) -> None:
+    one = running(desk, axes={"prompt": PROMPTS})
+    come_home(desk, one)
+    two = running(desk, axes={"prompt": PROMPTS}, name="The same once more", reuse=True)
+    vote(desk, two, "bea", of(deps, two).cells[0].id, 2)
+    app = visit(ONE, id=two, step="learn")
+    assert "all were there before, and cost this experiment nothing" in words(app)
+    costs = [row["Cost of a take"] for row in rows_of(app, "Cost, time and failures by value")]
+    assert costs == ["nothing: reused"] * 2
+    assert (done(app), notes(app)) == (["plan", "price", "run"], {"canary": "none here"})
+    first = running(desk, axes={"prompt": PROMPTS}, name="With first takes", reuse=False, canary=1)
+    come_home(desk, first)
+    control.go_on(deps, LOCAL_VIEWER, first)
+    app = visit(ONE, id=first, step="learn")
+    assert (done(app), notes(app)) == (["plan", "price", "canary"], {})
+    draft = make_experiment(deps, LOCAL_VIEWER).experiment.id
+    control.close(deps, LOCAL_VIEWER, draft)
+    app = visit(ONE, id=draft)
+    assert done(app) == ["plan"]
+    assert "Closed by studio before anybody had voted\\." in words(app)
+
+
+def done(app: AppTest) -> list[str]:
+    (steps,) = shown(app, "steps")
+    return [step["id"] for step in steps["steps"] if step["done"]]
+
+
+def notes(app: AppTest) -> dict[str, str]:
+    (steps,) = shown(app, "steps")
+    return {step["id"]: step["note"] for step in steps["steps"] if step["note"]}

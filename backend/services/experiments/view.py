@@ -138,12 +138,16 @@ def seen_experiment(session: Session, viewer: Viewer, experiment_id: str) -> Exp
 
 def told_verdict(experiment: Experiment, verdict: Mapping[str, Any]) -> Mapping[str, Any]:
     """What votes say, with what its state says of it: it may have stopped before it was answered."""
-    why = experiment.why or "closed"
+    why = experiment.why or "Closed"
     at_cap = experiment.state == ExperimentState.PAUSED and why.startswith(CapReached.BEGINS)
     ended = experiment.state == ExperimentState.CLOSED or at_cap
     if not ended or verdict["code"] not in ("too_early", "takes_missing"):
         return verdict
-    words = f"Stopped: {'cap reached' if at_cap else why.rstrip('.')}. {verdict['words']}"
+    said = "Stopped: cap reached" if at_cap else why.rstrip(".")
+    if verdict["words"] == TOO_EARLY["words"]:
+        words = f"{said}{',' if at_cap else ''} before anybody had voted."
+    else:
+        words = f"{said}{'' if at_cap else ' before it was answered'}. {verdict['words']}"
     return {"words": words, "code": "stopped", "leader": verdict["leader"]}
 
 

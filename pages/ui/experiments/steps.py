@@ -79,10 +79,11 @@ def verdict_words(about: Mapping[str, Any]) -> str:
     return said[:1].upper() + said[1:]
 
 
-def done_before(waits: Waits) -> frozenset[Step]:
-    """The steps that are behind whoever is where it waits."""
+def done_steps(waits: Waits, *, was_started: bool, has_canary: bool) -> frozenset[Step]:
+    """The steps that were really done: before the one where it waits, and none that never was."""
     order = list(Step)
-    return frozenset(order[: order.index(waits.step)])
+    before = order[: order.index(waits.step)] if was_started else [Step.PLAN]
+    return frozenset(step for step in before if has_canary or step is not Step.CANARY)
 
 
 def asked_step(waits: Waits) -> Step:
@@ -91,15 +92,19 @@ def asked_step(waits: Waits) -> Step:
     return Step(named) if named in list(Step) else waits.step
 
 
-def draw_steps(experiment_id: str | None, current: Step, waits: Waits) -> None:
-    """The six as links."""
-    done = done_before(waits)
+def draw_steps(
+    experiment_id: str | None, current: Step, waits: Waits, *, was_started: bool = False,
+    has_canary: bool = True,
+) -> None:  # fmt: skip
+    """The six as links. has_canary: are there first takes, or will there be?"""
+    done = done_steps(waits, was_started=was_started, has_canary=has_canary) if experiment_id else ()
     shown = [
         {
             "id": str(step),
             "name": step.capitalize(),
             "href": "experiment?" + urlencode({**({ID: experiment_id} if experiment_id else {}), STEP: step}),
             "waits": waits.words if step is waits.step else "",
+            "note": "" if has_canary or step is not Step.CANARY else "none here",
             "done": step in done and step is not current,
             "current": step is current,
         }

@@ -12,7 +12,7 @@ from backend.domain.errors import InvalidRequest, NotFound
 from backend.domain.experiments.errors import CapReached
 from backend.models import Criterion, ExperimentRater, FindingRow, Job, LedgerEntry, Trial, Vote
 from backend.science import fit
-from backend.services.experiments import findings, view
+from backend.services.experiments import control, findings, view
 from backend.services.experiments.doors.export_rows import ExperimentTables
 from backend.services.experiments.judging import criteria
 from backend.services.experiments.judging.votes import list_for_fit
@@ -216,7 +216,9 @@ def test_without_votes_nothing_is_said_and_a_cap_is_told_as_what_stopped_it(worl
         running.change(session, experiment, why=str(CapReached(5.0, 4.9, 0.7)))
     found = find(world, experiment)["verdict"]
     assert found["code"] == "stopped"
-    assert found["words"].startswith("Stopped: cap reached.")
+    assert found["words"] == "Stopped: cap reached, before anybody had voted."
+    control.close(world.deps, LOCAL_VIEWER, experiment)
+    assert find(world, experiment)["verdict"]["words"] == "Closed by studio before anybody had voted."
 
 
 def test_what_is_not_there_is_refused(world, judged):

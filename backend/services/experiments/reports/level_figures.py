@@ -35,7 +35,8 @@ class Mean:
 @dataclass(frozen=True)
 class LevelFigures:
     """One value of an axis. ended: takes that have ended; failed: how many of them failed, and the interval
-    of that share. cost_usd, latency_s: None where nothing is known."""
+    of that share; reused: those that were there before, which cost nothing. cost_usd, latency_s: None where
+    nothing is known."""
 
     axis: str
     level: str
@@ -43,6 +44,7 @@ class LevelFigures:
     failed: int
     failed_low: float
     failed_high: float
+    reused: int
     cost_usd: Mean | None
     latency_s: Mean | None
 
@@ -143,7 +145,8 @@ def _figures(axis: str, level: str, made: Sequence[TakeFigures]) -> LevelFigures
         for one in ended
         if one.rendered_at is not None and one.submitted_at is not None
     ]
-    return LevelFigures(axis, level, len(ended), failed, low, high, mean_of(costs), mean_of(lasted))
+    reused = sum(one.reused for one in ended)
+    return LevelFigures(axis, level, len(ended), failed, low, high, reused, mean_of(costs), mean_of(lasted))
 
 
 def _balances(votes: Iterable[Vote]) -> Mapping[str, int]:

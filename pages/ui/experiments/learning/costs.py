@@ -32,10 +32,13 @@ def _row(one: LevelFigures) -> dict[str, object]:
     if one.ended:
         share = f"{words.percent(one.failed_low)} – {words.percent(one.failed_high)}"
         failed = tables.Shown(f"{one.failed} ({share})", one.failed / one.ended)
+    cost = _mean(one.cost_usd, text.dollars)
+    if 0 < one.ended == one.reused:
+        cost = tables.Shown("nothing: reused", 0.0)
     return {
         "Varied": axis_words(one.axis), "Value": level_words(one.axis, one.level),
         "Takes": one.ended, "Failed (95 %)": failed,
-        "Cost of a take": _mean(one.cost_usd, text.dollars),
+        "Cost of a take": cost,
         "Time of a take": _mean(one.latency_s, lambda seconds: f"{seconds:.0f} s"),
     }  # fmt: skip
 

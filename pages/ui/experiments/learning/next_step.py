@@ -8,7 +8,7 @@ import streamlit as st
 from backend.domain.access.roles import Do
 from backend.services.experiments.view import ExperimentView
 from pages.ui import context, text
-from pages.ui.experiments import cell_panel, steps, words
+from pages.ui.experiments import cell_panel, judge_step, listing, steps, words
 
 
 def draw_next(
@@ -17,6 +17,9 @@ def draw_next(
     """In words, with its price where it costs something; nothing where the question is answered."""
     wanted, row = finding["next"], found.experiment
     if not finding["votes"]:  # before the first vote nothing else tells anything
+        if row.state != "closed" and found.counts["completed"] < judge_step.TAKES_LEAST:
+            _draw_until_takes(found)
+            return
         wanted = {"what": "votes", "why": "Judge the takes that are here: votes tell which is better."}
     if wanted["what"] == "none":
         if finding["verdict"]["code"] not in steps.ANSWERED:  # what would help can't be had
@@ -42,11 +45,30 @@ def draw_next(
                 args=(row.id, takes, words.price_micros(found.cells, takes) / 1e6), help=text.plain(of),
             )  # fmt: skip
         case "votes" | "rater" | "takes" if context.viewer().may(Do.VOTE):
-            label = "Invite somebody to judge" if wanted["what"] == "rater" else "Judge more pairs"
+            more = "Judge more pairs" if finding["votes"] else "Judge pairs"
+            label = "Invite somebody to judge" if wanted["what"] == "rater" else more
             st.button(
                 label, key="next-judge", type="primary", icon=":material/compare:", on_click=steps.go,
                 args=(steps.Step.JUDGE,),
             )  # fmt: skip
+
+
+def _draw_until_takes(found: ExperimentView) -> None:
+    """There is nothing to judge yet: why, and where it goes on."""
+    row, coming = found.experiment, listing.coming(found.counts)
+    step, here = steps.Step.RUN, words.takes_of(found.counts, not_made=found.not_made)
+    if row.state == "draft":
+        step, why = steps.Step.PRICE, "nothing is made yet; it is started once its price is paid."
+    elif coming:
+        paused = " It is paused." if row.state == "paused" else ""
+        why = f"its takes. {here} are here; once two are, there is something to judge.{paused}"
+    else:
+        why = f"takes. {here}: nothing is on its way any more, and two are needed to judge."
+    st.markdown(f"**Next:** {text.plain(why)}")
+    st.page_link(
+        steps.ONE, label=f"The step {step.capitalize()}", icon=":material/arrow_forward:",
+        query_params={steps.ID: row.id, steps.STEP: str(step)},
+    )  # fmt: skip
 
 
 def _takes(wanted: Mapping[str, Any]) -> dict[str, int]:

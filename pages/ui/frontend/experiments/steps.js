@@ -20,6 +20,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const mark = el("span", "mark", step.done ? "" : at + 1)
     if (step.done) mark.append(icon("check"))
     words.append(el("span", "name", step.name))
+    if (step.note) words.append(el("span", "note", step.note))
     if (step.waits) words.append(el("span", "waits", step.waits))
     link.append(mark, words)
     link.onclick = event => {
