@@ -5,6 +5,7 @@ imported. The files of one component share one scope: no name stands in two of t
 What they show comes as data and becomes text, never markup.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Required, TypedDict
@@ -185,7 +186,9 @@ def draw_watch(
     takes, in these `states`, `mine` alone or all. again_s: after so many seconds in any case.
     """
     seen = [{name: card[name] for name in ("id", "version", *WATCHED)} for card in takes]
-    data = {"takes": seen, "names": WATCHED, "at": at, "others": others, "again_s": again_s}
+    # The kit draws nothing anew for the same data, and what is drawn counts its seconds once.
+    counts = None if again_s is None else time.monotonic_ns()
+    data = {"takes": seen, "names": WATCHED, "at": at, "others": others, "again_s": again_s, "counts": counts}
     _WATCH(data=data, key=key, on_changed_change=lambda: None)
 
 

@@ -79,6 +79,26 @@ def draw_coming(*, at: int) -> None:
     st.fragment(_redraw)()
 
 
+def draw_followed(mark: Callable[[], Hashable], *, seen: Hashable, key: str) -> None:
+    """The page is drawn anew once this mark is another one; for what is about no take, so nothing is pushed.
+
+    seen: it, before what it marks was read. It is asked for every `AGAIN_LEAST_S` while somebody looks at the
+    tab, and once they look again.
+    """
+    viewer = context.viewer()
+
+    def _redraw() -> None:
+        try:
+            if context.is_refreshing() and (_changed(viewer) or mark() != seen):
+                st.rerun()
+            at = newest_move(context.deps())
+            components.draw_watch([], at=at, others=None, again_s=AGAIN_LEAST_S, key=key)
+        except StoreUnavailable:  # the next look may find it again
+            shell.draw_database_away()
+
+    st.fragment(_redraw)()
+
+
 def draw_polled(draw: Callable[[], None], *, watch: Callable[[], Hashable], moving: bool) -> None:
     """A part that is about no take, so that nothing is pushed for it: drawn every `TICK_S` while it moves.
 

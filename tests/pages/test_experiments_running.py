@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -258,3 +259,31 @@ def done(app: AppTest) -> list[str]:
 def notes(app: AppTest) -> dict[str, str]:
     (steps,) = shown(app, "steps")
     return {step["id"]: step["note"] for step in steps["steps"] if step["note"]}
+
+
+def test_a_verdict_that_somebody_looks_at_follows_the_votes_of_others_and_nothing_is_worked_out_in_vain(
+    visit: Visit, desk: Desk, deps: Deps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = running(desk, axes={"prompt": PROMPTS})
+    come_home(desk, one)
+    cell = of(deps, one).cells[0].id
+    vote(desk, one, "bea", cell, 2)
+    app = visit(ONE, id=one, step="learn")
+    assert "From 2 votes" in words(app)
+    first = asks_again(app)
+    assert first["again_s"] <= 5
+    kept = "SELECT at FROM finding"
+    before = run_sql(deps, kept)
+    app.run()
+    assert run_sql(deps, kept) == before
+    assert asks_again(app) != first, "a browser draws nothing for the same data, and would ask once"
+    come = cache(lambda: vote(desk, one, "carl", cell, 4) is None)
+    monkeypatch.setattr(context, "is_refreshing", come)
+    app.run()
+    assert "From 6 votes" in words(app)
+    assert run_sql(deps, kept) != before, "kept for whoever asks next"
+
+
+def asks_again(app: AppTest) -> dict[str, Any]:
+    (watch,) = [drawn for drawn in shown(app, "watch") if drawn["again_s"]]
+    return watch

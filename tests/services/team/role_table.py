@@ -152,6 +152,7 @@ TABLE: Mapping[str, Asks] = {
         "looks whether one may be seen at all; whoever calls it asks for the right", lambda f, g: None
     ),
     "experiments.findings.current_finding": needs(SEE)("none"),
+    "experiments.findings.current_mark": needs(SEE)("none"),
     "experiments.findings.current_verdict": needs(SEE)("none"),
     "experiments.findings.with_verdict": told(
         "of an experiment that the viewer was given; `current_finding` asks", lambda f, g: None

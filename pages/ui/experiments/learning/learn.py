@@ -11,7 +11,7 @@ from backend.services.deps import Deps
 from backend.services.experiments import findings
 from backend.services.experiments.judging import criteria
 from backend.services.experiments.view import ExperimentView
-from pages.ui import text
+from pages.ui import live, text
 from pages.ui.experiments import gallery_way, words
 from pages.ui.experiments.learning import (
     charts,
@@ -42,6 +42,8 @@ def draw_learn(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: bo
     """Everything that was learnt; words first, numbers behind them."""
     row = found.experiment
     criterion = _pick_criterion(deps, viewer, row.id)
+    mark = partial(findings.current_mark, deps, viewer, row.id, criterion)
+    seen = mark()
     finding = findings.current_finding(deps, viewer, row.id, criterion)
     labels = words.labels_of(found.cells)
     with st.container(border=True, key="verdict", gap="small"):
@@ -67,6 +69,8 @@ def draw_learn(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: bo
     if may_run and row.state != "closed":
         votes_in.draw_votes_in(found, criterion)
     st.caption(f":material/info: {_METHOD} Method {text.plain(finding['method'])}.")
+    if row.state not in ("draft", "closed"):  # others judge meanwhile
+        live.draw_followed(mark, seen=seen, key="votes-come")
 
 
 def _pick_criterion(deps: Deps, viewer: Viewer, experiment_id: str) -> str | None:

@@ -35,9 +35,15 @@ export default function ({ data, parentElement, setTriggerValue }) {
     // Made while nobody could be told: nothing is known of them but that they are there.
     fresh: (n, ids) => { if (data.others && ids.some(id => !place.told.has(`${id} created`))) ask() },
   })
-  const again = data.again_s === null ? null : setTimeout(() => { if (!document.hidden) ask() }, data.again_s * 1000)
+  // A tab that nobody sees asks once it is looked at again.
+  const askSeen = () => {
+    if (document.hidden) document.addEventListener("visibilitychange", askSeen, { once: true })
+    else ask()
+  }
+  const again = data.again_s === null ? null : setTimeout(askSeen, data.again_s * 1000)
   return () => {
     clearTimeout(again)
+    document.removeEventListener("visibilitychange", askSeen)
     clearTimeout(place.asking)
     leave()
   }
