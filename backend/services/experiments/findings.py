@@ -246,7 +246,7 @@ def _makeable_next(deps: Deps, experiment: Experiment, data: dict[str, Any]) -> 
     if not refused:
         return wanted
     left = [one for one in wanted["takes"] if one["cell"] not in refused]
-    said = [f"Of {_label(cell)} no take can be made any more. {refused[cell.id]}"
+    said = [f"Of {_label(cell)!r} no take can be made any more. {refused[cell.id]}"
             for cell in cells if cell.id in refused]  # fmt: skip
     if not left:
         said.append("Drop what can't be made, or plan another experiment.")

@@ -42,8 +42,8 @@ class Coming:
 @dataclass(frozen=True)
 class Ahead:
     """What would be made of an experiment. failed: takes that failed; not_made: places that could not have
-    one, but can now; waiting: places that wait for their first try. refused: why what failed of some cells
-    can't be made again -> how many takes that is."""
+    one, but can now; waiting: places that wait, while it is paused. refused: why what failed or waits of some
+    cells can't be made now -> how many takes that is."""
 
     failed: Coming
     not_made: Coming
@@ -73,12 +73,12 @@ def look_ahead(deps: Deps, found: ExperimentView) -> Ahead:
     trials = [trial for cell in standing for trial in found.trials.get(cell, ())]
     failed = Counter(one.cell_id for one in trials if _has_failed(one))
     not_made = Counter(one.cell_id for one in trials if one.state == TrialState.BLOCKED)
-    waiting = Counter(one.cell_id for one in trials if _waits(row, one))
-    looked_at = failed | not_made | (waiting if row.state == ExperimentState.PAUSED else Counter())
-    makeable = look_at_cells(deps, row, [standing[cell] for cell in looked_at])
+    is_paused = row.state == ExperimentState.PAUSED
+    waiting = Counter(one.cell_id for one in trials if is_paused and _waits(row, one))
+    makeable = look_at_cells(deps, row, [standing[cell] for cell in failed | not_made | waiting])
     kept_back = _kept_back(row, makeable)
     refused = Counter[str]()
-    for cell, number in (failed + not_made).items():
+    for cell, number in (failed + waiting).items():
         if cell in kept_back:
             refused[kept_back[cell]] += number
     priced = {cell: micros for cell, micros in makeable.ceilings.items() if cell not in kept_back}

@@ -25,7 +25,7 @@ CENT_MICROS = 10_000
 @dataclass(frozen=True)
 class Offers:
     """What the buttons say and do now; with another one they are drawn anew. cap_usd: what its cap has to be
-    for the rest, where its cap is why it stopped. refused: what failed and can't be made again, in words."""
+    for the rest, where its cap is why it stopped. refused: what can't be made now, in words."""
 
     state: str
     retry: str = ""
@@ -42,7 +42,7 @@ def find_offers(deps: Deps, found: ExperimentView) -> Offers:
     ahead = retry.look_ahead(deps, found)
     cap_usd = _cap_for(row, ahead.waiting)
     resumes = row.state == "paused" and not cap_usd
-    again, refused = "", tuple(words.not_again(why, number) for why, number in ahead.refused.items())
+    again, refused = "", tuple(words.not_now(why, number) for why, number in ahead.refused.items())
     if ahead.again.takes:
         what = words.again_what(ahead.failed.takes, ahead.not_made.takes)
         paid = ahead.again + ahead.waiting if resumes else ahead.again
@@ -50,6 +50,7 @@ def find_offers(deps: Deps, found: ExperimentView) -> Offers:
     raises = ""
     if cap_usd:
         raises = f"Raise the cap to {text.dollars(cap_usd)} for the other {words.takes(ahead.waiting.takes)}"
+        raises += words.for_at_most(ahead.waiting)
     return Offers(row.state, again, raises, cap_usd, refused)
 
 

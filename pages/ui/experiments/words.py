@@ -177,9 +177,9 @@ def not_made(why: str, number: int) -> str:
     return f"{takes(number)} could not be made.{free} {said}"
 
 
-def not_again(why: str, number: int) -> str:
-    """Why so many takes are left out of a retry."""
-    return f"{takes(number)} can't be made again for now. {why}"
+def not_now(why: str, number: int) -> str:
+    """Why so many takes are left out of what a button makes."""
+    return f"{takes(number)} can't be made for now. {why}"
 
 
 def again_what(failed: int, not_made: int) -> str:

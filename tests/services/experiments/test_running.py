@@ -10,7 +10,7 @@ from backend.domain.experiments.errors import CapReached
 from backend.domain.kinds import BudgetPeriod, BudgetScope
 from backend.models import FindingRow, Job
 from backend.services.access import Role, Viewer
-from backend.services.experiments import control, retry, waves
+from backend.services.experiments import change, control, retry, waves
 from backend.services.experiments.running import fair_share
 from backend.services.money import limits_admin
 from backend.services.operations.watch import standing
@@ -27,6 +27,7 @@ from tests.services.experiments.building import (
     experiment_of,
     make_experiment,
     planned,
+    retire_model_of,
     started,
     takes_of,
     ticks,
@@ -295,6 +296,31 @@ def test_retry_makes_only_what_failed_again_and_never_what_is_held(world):
     assert states == [
         ("made", "made", 0, 7), ("retried", "made", 0, 7), ("made", "made", 0, 7), ("made", "retried", 1, 7)
     ]  # fmt: skip
+
+
+def test_retry_leaves_dropped_cells_and_what_can_no_longer_be_made_and_may_resume_under_the_cap_alone(world):
+    experiment = started(world, 4, cap_usd=5 * TAKE_USD)
+    ticks(world)
+    cells = [one.cell_id for one in trials_of(world, experiment)]
+    for take in takes_of(world, experiment):
+        end(world, take, "failed")
+    dropped, gone, *others = cells
+    change.change_cells(world.deps, LOCAL_VIEWER, experiment, drop=[dropped])
+    retire_model_of(world.deps, gone)
+    waves.pause_by_itself(world.deps, experiment, "4 of the last 4 takes failed.")
+    done = retry.retry_failed(world.deps, LOCAL_VIEWER, experiment, resume=True)
+    assert (done.takes, done.experiment.state) == (2, "running")
+    again = [one.cell_id for one in trials_of(world, experiment) if one.state == "planned"]
+    assert sorted(again) == sorted(others)
+    assert ticks(world, 2) == 1, "what failed may have been charged, and counts"
+    row = experiment_of(world, experiment)
+    assert (row.state, row.spent_micros) == ("paused", round(5 * TAKE_USD * 1e6))
+    row = change.raise_cap(world.deps, LOCAL_VIEWER, experiment, cap_usd=6 * TAKE_USD)
+    assert (row.state, row.cap_micros) == ("running", round(6 * TAKE_USD * 1e6))
+    assert change.raise_cap(world.deps, LOCAL_VIEWER, experiment, cap_usd=1.0).cap_micros == row.cap_micros
+    assert ticks(world, 2) == 1
+    with pytest.raises(InvalidRequest, match="cap_usd"):
+        change.raise_cap(world.deps, LOCAL_VIEWER, experiment, cap_usd=-1)
 
 
 def test_a_take_made_again_from_its_own_page_stands_in_its_place_within_the_cap_while_that_is_open(world):

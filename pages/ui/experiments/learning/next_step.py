@@ -58,7 +58,7 @@ def _draw_until_takes(found: ExperimentView) -> None:
     row, coming = found.experiment, listing.coming(found.counts)
     step, here = steps.Step.RUN, words.takes_of(found.counts, not_made=found.not_made)
     if row.state == "draft":
-        step, why = steps.Step.PRICE, "nothing is made yet; it is started once its price is paid."
+        step, why = steps.Step.PRICE, "start it on the step Price; nothing is made yet."
     elif coming:
         paused = " It is paused." if row.state == "paused" else ""
         why = f"its takes. {here} are here; once two are, there is something to judge.{paused}"
