@@ -164,6 +164,11 @@ def test_where_the_cap_is_why_it_stopped_the_first_button_raises_it_by_what_the_
     assert of(deps, one).counts["processing"] == 4
     change.raise_cap(deps, LOCAL_VIEWER, one, cap_usd=2.0)
     assert of(deps, one).experiment.cap_micros == 2_800_000, "whoever presses later lowers nothing"
+    two = running(desk, axes={"prompt": PROMPTS}, repeats=2, cap_usd=1.5, name="Of a model that is gone")
+    retire_model_of(deps, *(cell.id for cell in of(deps, two).cells))
+    app = visit(ONE, id=two, step="run")
+    assert "experiment-raise-cap" not in keys(app), "no cap helps"
+    assert "2 takes can't be made for now\\. Its model, fal\\-ai/retired" in words(app)
 
 
 def test_one_whose_takes_are_all_here_says_so_and_what_comes_next(
@@ -222,7 +227,7 @@ def test_before_two_takes_are_here_nobody_is_sent_to_judge_and_the_first_time_pa
     assert "step=run" in link(app, "The step Run")
     come_home(desk, one, ("stored", "failed"))
     app = visit(ONE, id=one, step="learn")
-    assert "1 of 2 takes, 1 failed\\: nothing is on its way any more" in words(app)
+    assert "1 of 2 takes, 1 failed\\: nothing is in progress any more" in words(app)
     assert "next-judge" not in keys(app)
     two = running(desk, axes={"prompt": PROMPTS}, name="Another one", reuse=False)
     come_home(desk, two)

@@ -168,7 +168,9 @@ def _draw_way_on(found: ExperimentView) -> None:
     label = {Step.JUDGE: "Judge pairs of them", Step.LEARN: "See what the votes say"}.get(waits.step)
     with st.container(horizontal=True, vertical_alignment="center", key="way-on"):
         is_whole = found.counts["completed"] == sum(found.counts.values())
-        st.markdown("All takes are here." if is_whole else "Nothing is on its way any more.", width="content")
+        st.markdown(
+            "All takes are here." if is_whole else "Nothing is in progress any more.", width="content"
+        )
         if label is None:
             return
         st.page_link(

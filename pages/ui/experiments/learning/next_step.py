@@ -63,7 +63,7 @@ def _draw_until_takes(found: ExperimentView) -> None:
         paused = " It is paused." if row.state == "paused" else ""
         why = f"its takes. {here} are here; once two are, there is something to judge.{paused}"
     else:
-        why = f"takes. {here}: nothing is on its way any more, and two are needed to judge."
+        why = f"takes. {here}: nothing is in progress any more, and two are needed to judge."
     st.markdown(f"**Next:** {text.plain(why)}")
     st.page_link(
         steps.ONE, label=f"The step {step.capitalize()}", icon=":material/arrow_forward:",
