@@ -183,6 +183,22 @@ def test_one_whose_takes_are_all_here_says_so_and_what_comes_next(
     assert "All takes are here" in badges(visit(LIST))
 
 
+def test_the_step_that_waits_is_marked_while_somebody_watches_the_first_takes_come_home(
+    visit: Visit, desk: Desk, deps: Deps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = running(desk, axes={"prompt": PROMPTS}, canary=2, repeats=2)
+    app = visit(ONE, id=one)
+    assert waits(app) == {}
+    monkeypatch.setattr(context, "is_refreshing", cache(lambda: bool(come_home(desk, one))))
+    app.run()
+    assert waits(app) == {"canary": "look, go on"}
+
+
+def waits(app: AppTest) -> dict[str, str]:
+    (steps,) = shown(app, "steps")
+    return {step["id"]: step["waits"] for step in steps["steps"] if step["waits"]}
+
+
 def badges(app: AppTest) -> str:
     return " ".join(str(item.value) for item in app.get("markdown") if "-badge[" in str(item.value))
 

@@ -82,8 +82,9 @@ def draw_run(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: bool
         return
     if row.why and row.state in ("paused", "closed"):
         st.warning(text.plain(row.why), icon=f":material/{listing.STATES[row.state][1]}:")
-    if may_run:
-        run_actions.draw_actions(deps, viewer, found, run_actions.find_offers(deps, found))
+    offers = run_actions.find_offers(deps, found) if may_run else None
+    if offers:
+        run_actions.draw_actions(deps, viewer, found, offers)
     named = _names_are_shown(deps, viewer, found)
     across = _pick_columns(found) if named else None
 
@@ -95,10 +96,10 @@ def draw_run(deps: Deps, viewer: Viewer, found: ExperimentView, *, may_run: bool
             data = matrix.matrix_data(fresh, across=across)
             _draw_matrix(deps, viewer, fresh, data, key="matrix")
 
-    _draw_part(
-        deps, viewer, found, part,
-        watch=lambda fresh: run_actions.find_offers(deps, fresh) if may_run else None,
-    )  # fmt: skip
+    def buttons(seen: ExperimentView) -> Hashable:
+        return offers if seen is found or offers is None else run_actions.find_offers(deps, seen)
+
+    _draw_part(deps, viewer, found, part, watch=buttons)
     if named:
         cell_panel.draw_cell(deps, viewer, found, may_run=may_run)
     else:
@@ -122,7 +123,8 @@ def _draw_part(
 
     def on_page(seen: ExperimentView) -> Hashable:
         state = seen.experiment.state
-        return state, seen.experiment.why, listing.state_badge(state, seen.counts), watch(seen)
+        head = listing.state_badge(state, seen.counts), _waiting_step(seen)
+        return state, seen.experiment.why, head, seen.not_made, watch(seen)
 
     before = on_page(found)
 
@@ -160,11 +162,14 @@ def _draw_not_made(found: ExperimentView) -> None:
         st.caption(f":material/error: {text.plain(words.not_made(reason, number))}")
 
 
+def _waiting_step(found: ExperimentView) -> steps.Waits:
+    about = {"state": found.experiment.state, "takes": found.counts, "verdict": found.verdict}
+    return steps.waiting_step(about)
+
+
 def _draw_way_on(found: ExperimentView) -> None:
     """Nothing is on its way any more: what comes next, and the way there."""
-    waits = steps.waiting_step(
-        {"state": found.experiment.state, "takes": found.counts, "verdict": found.verdict}
-    )
+    waits = _waiting_step(found)
     label = {Step.JUDGE: "Judge pairs of them", Step.LEARN: "See what the votes say"}.get(waits.step)
     with st.container(horizontal=True, vertical_alignment="center", key="way-on"):
         is_whole = found.counts["completed"] == sum(found.counts.values())
