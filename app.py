@@ -55,6 +55,7 @@ def _origins(settings: Settings) -> tuple[str, ...]:
 
 
 faulthandler.enable()  # a fault in a library ends the process at once: its log says where each thread was
+dashboard.share_heaps()
 settings = _settings()
 refused = dashboard.listen_refusal(
     st.get_option("server.address"), is_guarded=settings.has_logins or settings.open_dashboard
