@@ -125,7 +125,7 @@ def _configure(connection: Any, _record: Any) -> None:
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     _keep_log(cursor)
     cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA cache_size = -8000")  # KiB; each of a process's connections has its own
+    cursor.execute("PRAGMA cache_size = -4000")  # KiB; each of a process's connections has its own
     cursor.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     cursor.close()
 
