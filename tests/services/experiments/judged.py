@@ -10,7 +10,7 @@ from backend.models import Cell, Experiment, Trial
 from backend.services.access import Viewer
 from backend.store.database.rows import insert_row
 from tests.services.receiving import WAY
-from tests.world import ANA, World
+from tests.world import ANA, MODEL, World
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,10 @@ def make_judged(
     )  # fmt: skip
     rows: list[Cell | Trial] = []
     for place in range(cells):
-        cell = Cell(id=deps.clock.new_id(), experiment_id=experiment.id, key=f"{place}", position=place)
+        asked = {"model": MODEL, "prompt": f"A dress, {place}"}
+        cell = Cell(
+            id=deps.clock.new_id(), experiment_id=experiment.id, key=f"{place}", position=place, request=asked
+        )
         jobs = [_stored(world, f"{place}-{number}", owner, content, place) for number in range(takes)]
         made[cell.id] = jobs
         rows += [cell, *(

@@ -43,6 +43,7 @@ NO_DEEDS = {
     "experiments.reuse.count_generated": "a new installation gets its first words",
     "experiments.reuse.list_generated": "a new installation gets its first words",
     "experiments.findings.current_finding": "what votes say is kept for whoever looks next",
+    "experiments.findings.current_verdict": "what votes say is kept for whoever looks next",
     "experiments.findings.with_verdict": "what votes say is kept for whoever looks next",
     "experiments.plan_drafts.save_plan_draft": "what one has not kept yet is nobody else's affair",
     "experiments.plan_drafts.clear_plan_draft": "what one has not kept yet is nobody else's affair",

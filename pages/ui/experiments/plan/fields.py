@@ -83,8 +83,9 @@ def draw_base(deps: Deps, viewer: Viewer, varied: Collection[str] = ()) -> tuple
         on_change=lambda: st.session_state.pop(GONE, None),
     )  # fmt: skip
     model = models[chosen]
+    note = st.container(key="plan-base-note")  # always there: what comes and goes here moves nothing below
     if gone := st.session_state.get(GONE):
-        st.warning(
+        note.warning(
             f"{text.plain(context.model_title(gone))} is not offered any more. {text.plain(model.title)} "
             "stands in its place: look at its parameters and at the price, or choose another.",
             icon=":material/swap_horiz:",
@@ -93,13 +94,14 @@ def draw_base(deps: Deps, viewer: Viewer, varied: Collection[str] = ()) -> tuple
     if model.prompt_field is not None:
         base["prompt"] = st.text_area(
             "Prompt", key=PROMPT, height=110, persist_state="session",
-            placeholder="A {{ garment }} in morning light, slow pan", disabled="prompt" in varied,
+            disabled="prompt" in varied,
+            placeholder=_EACH_ITS_OWN.format("prompt")
+            if "prompt" in varied
+            else "A {{ garment }} in morning light, slow pan",
             help=_EACH_ITS_OWN.format("prompt")
             if "prompt" in varied
             else "A word in double braces is a variable: its values stand below, under what is varied.",
         )  # fmt: skip
-        if "prompt" in varied:
-            st.caption(_EACH_ITS_OWN.format("prompt"))
     if model.image_field:
         about = photos.limits_text(model, model.image_field)
         label = photo_picker.photo_label(model, "image")
